@@ -1,0 +1,144 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
+// The documentation plugin is a build tool of this repository's own, never of a package that depends on it.
+let buildsDocumentation = ProcessInfo.processInfo.environment["CONTAINERKIT_DOCC"] != nil
+
+let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
+let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let http: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
+
+let package = Package(
+    name: "container-kit",
+    products: [
+        .library(name: "ContainerKit", targets: ["ContainerKit"]),
+        .library(name: "ContainerTesting", targets: ["ContainerTesting"]),
+        .library(name: "ImageKit", targets: ["ImageKit"]),
+        .library(name: "BundleKit", targets: ["BundleKit"]),
+        .library(name: "RuntimeKit", targets: ["RuntimeKit"]),
+        .library(name: "ShimKit", targets: ["ShimKit"]),
+        .library(name: "OCIModel", targets: ["OCIModel"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-system", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-crypto", "3.12.3"..<"5.0.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.5.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.86.0"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.30.0"),
+    ],
+    targets: [
+        // System libraries.
+        .systemLibrary(name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
+        .systemLibrary(name: "CSeccomp", pkgConfig: "libseccomp", providers: [.apt(["libseccomp-dev"])]),
+        .systemLibrary(name: "CCapability", pkgConfig: "libcap", providers: [.apt(["libcap-dev"])]),
+        .systemLibrary(name: "CISAL", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])]),
+        .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+
+        // Foundations.
+        .target(name: "CLinux"),
+        .target(name: "CSpawnerEntry", dependencies: ["CLinux"]),
+        .target(name: "LinuxSystem", dependencies: ["CLinux", system]),
+        .target(name: "OCIModel", dependencies: [system]),
+        .target(name: "SpawnKit", dependencies: ["CLinux", "CSpawnerEntry", "LinuxSystem", system]),
+
+        // The child side: single-threaded for life, no Foundation, no concurrency.
+        .target(name: "RuntimeChild", dependencies: ["CLinux", "LinuxSystem", system]),
+        .target(name: "ShimChild", dependencies: ["CLinux", "LinuxSystem", "SpawnKit", "RuntimeChild", system]),
+        .target(
+            name: "BundleChild",
+            dependencies: ["CLinux", "LinuxSystem", "SpawnKit", "CArchive", "CISAL", "CZstd", crypto, system]
+        ),
+
+        // The kits.
+        .target(
+            name: "ImageKit",
+            dependencies: ["OCIModel", "LinuxSystem", http, nioCore, nioPosix, crypto, logging, system]
+        ),
+        .target(
+            name: "BundleKit",
+            dependencies: ["OCIModel", "LinuxSystem", "SpawnKit", "BundleChild", crypto, logging, system]
+        ),
+        .target(
+            name: "RuntimeKit",
+            dependencies: ["OCIModel", "LinuxSystem", "RuntimeChild", "CSeccomp", "CCapability", logging, system]
+        ),
+        .target(
+            name: "ShimKit",
+            dependencies: [
+                "OCIModel", "LinuxSystem", "SpawnKit", "RuntimeKit", "RuntimeChild", "ShimChild",
+                nioCore, nioPosix, logging, system,
+            ]
+        ),
+        .target(
+            name: "ContainerKit",
+            dependencies: [
+                "OCIModel", "LinuxSystem", "SpawnKit", "ImageKit", "BundleKit", "RuntimeKit", "ShimKit",
+                nioCore, nioPosix, logging, system, .product(name: "Metrics", package: "swift-metrics"),
+            ]
+        ),
+        .target(name: "ContainerTesting", dependencies: ["ContainerKit"]),
+
+        // Tests.
+        .target(
+            name: "TestSupport",
+            dependencies: ["OCIModel", "LinuxSystem", "SpawnKit", "CLinux", system],
+            path: "Tests/TestSupport"
+        ),
+        .testTarget(name: "LinuxSystemTests", dependencies: ["LinuxSystem", "TestSupport", system]),
+        .testTarget(name: "OCIModelTests", dependencies: ["OCIModel", "TestSupport"], exclude: ["Schemas"]),
+        .testTarget(name: "SpawnKitTests", dependencies: ["SpawnKit", "LinuxSystem", "CLinux", "TestSupport", system]),
+        .testTarget(
+            name: "ImageKitTests",
+            dependencies: ["ImageKit", "OCIModel", "LinuxSystem", "TestSupport", nioCore, nioPosix, crypto, system]
+        ),
+        .testTarget(
+            name: "BundleKitTests",
+            dependencies: ["BundleKit", "BundleChild", "OCIModel", "LinuxSystem", "SpawnKit", "TestSupport", crypto, system]
+        ),
+        .testTarget(
+            name: "RuntimeKitTests",
+            dependencies: ["RuntimeKit", "RuntimeChild", "OCIModel", "LinuxSystem", "TestSupport", system]
+        ),
+        .testTarget(
+            name: "ShimKitTests",
+            dependencies: [
+                "ShimKit", "ShimChild", "RuntimeKit", "RuntimeChild", "SpawnKit", "OCIModel", "LinuxSystem", "TestSupport", system,
+            ]
+        ),
+        .testTarget(
+            name: "ContainerKitTests",
+            dependencies: ["ContainerKit", "TestSupport", "OCIModel", "LinuxSystem", "SpawnKit", nioCore, nioPosix, system]
+        ),
+        .testTarget(name: "ContainerTestingTests", dependencies: ["ContainerTesting", "ContainerKit", "TestSupport", system]),
+    ]
+)
+
+if buildsDocumentation {
+    package.dependencies.append(.package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.4.0"))
+    package.targets.append(.target(name: "DocC", path: "DocC"))
+}
+
+/// Targets that parse bytes nobody vouches for.
+let parsesUntrustedInput: Set<String> = ["SpawnKit", "RuntimeChild", "ShimChild", "BundleChild"]
+
+for target in package.targets where target.type != .system && !target.name.hasPrefix("C") || target.name.hasPrefix("Container") {
+    var settings: [SwiftSetting] = [
+        .swiftLanguageMode(.v6),
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+        .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    ]
+    if parsesUntrustedInput.contains(target.name) { settings.append(.strictMemorySafety()) }
+    target.swiftSettings = (target.swiftSettings ?? []) + settings
+}

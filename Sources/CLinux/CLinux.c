@@ -1,0 +1,89 @@
+#include "CLinux.h"
+
+// glibc's fork, not the raw call: it resets the state of malloc and of the dynamic linker in the child. Swift marks
+// fork() unavailable, because a threaded process must not call it; the spawner is single-threaded for life.
+long ck_fork(void) { return ckResult(fork()); }
+
+enum { maximumDescriptors = 253 };  // SCM_MAX_FD
+
+union control {
+    char bytes[CMSG_SPACE(maximumDescriptors * sizeof(int))];
+    struct cmsghdr alignment;
+};
+
+long ck_send(int socket, const void *bytes, size_t size, const int *descriptors, size_t count, int flags) {
+    if (count > maximumDescriptors) return -EINVAL;
+    struct iovec vector = {(void *)bytes, size};
+    union control control;
+    struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1};
+    if (count > 0) {
+        memset(&control, 0, CMSG_SPACE(count * sizeof(int)));
+        message.msg_control = control.bytes;
+        message.msg_controllen = CMSG_SPACE(count * sizeof(int));
+        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN(count * sizeof(int));
+        memcpy(CMSG_DATA(header), descriptors, count * sizeof(int));
+    }
+    long result;
+    do result = ckResult(sendmsg(socket, &message, flags | MSG_NOSIGNAL));
+    while (result == -EINTR);
+    return result;
+}
+
+long ck_receive(int socket, void *bytes, size_t size, int *descriptors, size_t *count, int flags) {
+    size_t room = *count < maximumDescriptors ? *count : maximumDescriptors;
+    struct iovec vector = {bytes, size};
+    union control control;
+    struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1};
+    if (room > 0) {
+        message.msg_control = control.bytes;
+        message.msg_controllen = CMSG_SPACE(room * sizeof(int));
+    }
+    long result;
+    do result = ckResult(recvmsg(socket, &message, flags | MSG_CMSG_CLOEXEC));
+    while (result == -EINTR);
+    *count = 0;
+    if (result < 0) return result;
+    int overflow = (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0;
+    for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header; header = CMSG_NXTHDR(&message, header)) {
+        if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
+        size_t received = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        const unsigned char *data = CMSG_DATA(header);
+        for (size_t index = 0; index < received; index++) {
+            int descriptor;
+            memcpy(&descriptor, data + index * sizeof(int), sizeof descriptor);
+            // CMSG_SPACE rounds up, so one descriptor more than was asked for may arrive.
+            if (*count < room) descriptors[(*count)++] = descriptor;
+            else { close(descriptor); overflow = 1; }
+        }
+    }
+    if (overflow) {
+        for (size_t index = 0; index < *count; index++) close(descriptors[index]);
+        *count = 0;
+        return -EMSGSIZE;
+    }
+    return result;
+}
+
+long ck_peer_credentials(int socket, int *pid, unsigned *uid, unsigned *gid) {
+    struct ucred credentials;
+    socklen_t size = sizeof credentials;
+    long result = ckResult(getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &credentials, &size));
+    if (result < 0) return result;
+    *pid = credentials.pid;
+    *uid = credentials.uid;
+    *gid = credentials.gid;
+    return 0;
+}
+
+static long withPath(int socket, const char *path, int (*call)(int, const struct sockaddr *, socklen_t)) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    size_t length = strlen(path);
+    if (length >= sizeof address.sun_path) return -ENAMETOOLONG;
+    memcpy(address.sun_path, path, length + 1);
+    return ckResult(call(socket, (const struct sockaddr *)&address, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length + 1)));
+}
+long ck_bind_path(int socket, const char *path) { return withPath(socket, path, bind); }
+long ck_connect_path(int socket, const char *path) { return withPath(socket, path, connect); }

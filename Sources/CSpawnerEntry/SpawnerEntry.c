@@ -1,0 +1,2 @@
+#include "CSpawnerEntry.h"
+const int ckSpawnerEntryAnchor = 1;
