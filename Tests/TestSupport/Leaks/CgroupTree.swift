@@ -1,0 +1,72 @@
+import Glibc
+import SystemPackage
+
+/// The cgroups that the library can have made, in every mounted hierarchy.
+enum CgroupTree {
+    /// Every cgroup whose path holds this word counts; test parents carry it in their names.
+    static let word = "containerkit"
+
+    static func read(mounts: [MountLine], isExclusive: Bool) -> Set<Leak> {
+        var leaks: Set<Leak> = []
+        for hierarchy in mounts where hierarchy.type == "cgroup" || hierarchy.type == "cgroup2" {
+            let directories = descendants(of: FilePath(hierarchy.target))
+            leaks.formUnion(directories.filter { $0.string.contains(word) }.map { Leak(.cgroup, $0.string) })
+            // A removed cgroup that something still pins (a page, a descriptor, a dead process nobody reaped) stays as a dying one.
+            if hierarchy.type == "cgroup2" {
+                for directory in directories where directory.lastComponent?.string.contains(word) == true {
+                    leaks.formUnion(counted(directory.string, dyingDescendants(of: directory)))
+                }
+            } else if isExclusive, let total = total(of: hierarchy) {
+                leaks.formUnion(counted(hierarchy.target, total - directories.count - 1))
+            }
+        }
+        return leaks
+    }
+
+    /// Gives back the pages that only removed cgroups were charged for.
+    static func reclaim() {
+        for hierarchy in MountTable.read() where hierarchy.type == "cgroup" && hierarchy.options.contains("memory") {
+            for directory in [FilePath(hierarchy.target)] + descendants(of: FilePath(hierarchy.target)).filter({ $0.string.contains(word) }) {
+                try? Files.write("0", to: directory.appending("memory.force_empty"))
+            }
+        }
+        for hierarchy in MountTable.read() where hierarchy.type == "cgroup2" {
+            for directory in descendants(of: FilePath(hierarchy.target)) where directory.lastComponent?.string.contains(word) == true {
+                if let file = try? FileDescriptor.open(directory.appending("memory.reclaim"), .writeOnly, options: .closeOnExec) {
+                    _ = try? file.closeAfter { try file.writeAll("1G".utf8) }
+                }
+            }
+        }
+    }
+
+    /// One entry for each, so that two that stayed beside one that was there before are two leaks.
+    private static func counted(_ place: String, _ count: Int) -> [Leak] {
+        count > 0 ? (1...count).map { Leak(.dyingCgroup, "\(place) #\($0)") } : []
+    }
+
+    private static func dyingDescendants(of directory: FilePath) -> Int {
+        let text = (try? Files.text(directory.appending("cgroup.stat"))) ?? ""
+        return text.split(separator: "\n").first { $0.hasPrefix("nr_dying_descendants ") }
+            .flatMap { Int($0.split(separator: " ")[1]) } ?? 0
+    }
+
+    /// The kernel's own number of cgroups in a v1 hierarchy, dying ones included (`/proc/cgroups`).
+    private static func total(of hierarchy: MountLine) -> Int? {
+        let controllers = Set(hierarchy.options.split(separator: ",").map(String.init))
+        let text = (try? Files.text("/proc/cgroups")) ?? ""
+        for line in text.split(separator: "\n") {
+            let fields = line.split(separator: "\t")
+            if fields.count > 2, controllers.contains(String(fields[0])) { return Int(fields[2]) }
+        }
+        return nil
+    }
+
+    private static func descendants(of directory: FilePath) -> [FilePath] {
+        (Files.names(in: directory) ?? []).flatMap { name -> [FilePath] in
+            var status = stat()
+            let path = directory.appending(name)
+            guard lstat(path.string, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else { return [] }
+            return [path] + descendants(of: path)
+        }
+    }
+}

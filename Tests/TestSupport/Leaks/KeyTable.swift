@@ -1,0 +1,20 @@
+import SystemPackage
+
+/// The keys and keyrings that this user can see (keyrings(7)).
+enum KeyTable {
+    static func read(isExclusive: Bool) -> Set<Leak> {
+        let text = (try? Files.text("/proc/keys")) ?? ""
+        var leaks: Set<Leak> = []
+        for line in text.split(separator: "\n") {
+            let fields = line.split(separator: " ", maxSplits: 8, omittingEmptySubsequences: true)
+            guard fields.count == 9 else { continue }
+            let description = fields[8].split(separator: ":").first.map(String.init) ?? ""
+            // A key that expired or was revoked waits for the kernel's collector and holds nothing.
+            if fields[1].contains("R") || fields[1].contains("D") || fields[1].contains("i") { continue }
+            if isExclusive || description.hasPrefix("ck") || description.hasPrefix("containerkit") {
+                leaks.insert(Leak(.key, "\(fields[0]) \(fields[7]) \(description)"))
+            }
+        }
+        return leaks
+    }
+}

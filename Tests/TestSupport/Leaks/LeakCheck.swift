@@ -1,0 +1,96 @@
+import Glibc
+package import SystemPackage
+package import Testing
+
+/// Compares what the machine holds before and after a test.
+///
+/// A machine has other users, so only what this test process can have made counts: mounts anywhere in its mount namespace, cgroups with
+/// `containerkit` in their path, its own descriptors, its descendants and other processes of its executable, their namespaces, keyrings
+/// named `ck…`, sockets they listen on, files under `roots`. With `CONTAINERKIT_TEST_EXCLUSIVE` set (`make test` sets it) the machine is
+/// taken to be ours, and figures that the kernel gives only for the whole machine count too: dying v1 cgroups and unnamed keyrings.
+package struct LeakCheck: Sendable {
+    /// Directories whose files count: stores, state directories.
+    package var roots: [FilePath]
+    /// How long the kernel and reapers get to finish. What is gone by then is no leak.
+    package var settle: Duration
+    package var isExclusive: Bool
+
+    package init(roots: [FilePath] = [], settle: Duration = .seconds(2), isExclusive: Bool = getenv("CONTAINERKIT_TEST_EXCLUSIVE") != nil) {
+        self.roots = roots
+        self.settle = settle
+        self.isExclusive = isExclusive
+    }
+
+    /// What is there now.
+    package func snapshot() -> Set<Leak> {
+        let mounts = MountTable.read()
+        let processes = ProcessTable.read()
+        var leaks = Set(mounts.map { Leak(.mount, $0.description) })
+        leaks.formUnion(CgroupTree.read(mounts: mounts, isExclusive: isExclusive))
+        leaks.formUnion(DescriptorTable.read())
+        leaks.formUnion(processes.ours.map { Leak(.process, $0.description) })
+        leaks.formUnion(NamespaceTable.read(processes: processes.ours, mounts: mounts))
+        leaks.formUnion(KeyTable.read(isExclusive: isExclusive))
+        leaks.formUnion(SocketTable.read(roots: roots, processes: processes.ours))
+        leaks.formUnion(roots.flatMap(FileTree.read))
+        return leaks
+    }
+
+    /// What is there and was not in `before`, after at most `settle`.
+    package func leaks(since before: Set<Leak>) async -> [Leak] {
+        let deadline = ContinuousClock.now + settle
+        var pause = Duration.milliseconds(1)
+        while true {
+            let left = snapshot().subtracting(before)
+            if left.isEmpty || .now >= deadline { return left.sorted() }
+            if left.contains(where: { $0.kind == .dyingCgroup }) { CgroupTree.reclaim() }
+            try? await Task.sleep(for: pause)
+            pause = min(pause * 2, .milliseconds(100))
+        }
+    }
+}
+
+/// Runs `body` and records an issue for everything it left behind on the machine.
+///
+/// The checks of one test process take turns. Tests outside of a check that run beside it make processes and descriptors of their own,
+/// therefore run suites that use it with `--no-parallel`, as `make test` does.
+/// - Parameters:
+///   - roots: Directories whose files count.
+///   - warmUp: Runs the body once before the first look, so that what a process makes once and keeps (thread pools, the spawner) is no leak.
+package func expectNoLeaks(
+    _ roots: [FilePath] = [], warmUp: Bool = false, sourceLocation: SourceLocation = #_sourceLocation, _ body: () async throws -> Void
+) async throws {
+    let check = LeakCheck(roots: roots)
+    await LeakCheckTurn.shared.take()
+    let result: Result<Void, any Error>
+    do {
+        if warmUp { try await body() }
+        let before = check.snapshot()
+        do { result = .success(try await body()) } catch { result = .failure(error) }
+        for leak in await check.leaks(since: before) { Issue.record("left behind: \(leak)", sourceLocation: sourceLocation) }
+    } catch {
+        await LeakCheckTurn.shared.give()
+        throw error
+    }
+    await LeakCheckTurn.shared.give()
+    try result.get()
+}
+
+/// One leak check at a time, in the order of arrival.
+private actor LeakCheckTurn {
+    static let shared = LeakCheckTurn()
+    private var isTaken = false
+    private var waiting: [CheckedContinuation<Void, Never>] = []
+
+    func take() async {
+        if !isTaken {
+            isTaken = true
+            return
+        }
+        await withCheckedContinuation { waiting.append($0) }
+    }
+
+    func give() {
+        if waiting.isEmpty { isTaken = false } else { waiting.removeFirst().resume() }
+    }
+}

@@ -1,0 +1,51 @@
+import Glibc
+import SystemPackage
+
+/// A process, named so that a pid used again is another one.
+struct ProcessEntry: Hashable, CustomStringConvertible {
+    var pid: pid_t
+    var parent: pid_t
+    var name: String
+    var state: String
+    var startTime: String
+    var description: String { "\(pid) \(name) (\(state == "Z" ? "zombie, " : "")started \(startTime))" }
+}
+
+/// The processes that this test process can have made: its descendants, other processes of its executable (a spawner whose parent is
+/// gone), their descendants, and what lives in a cgroup of ours.
+struct ProcessTable {
+    var ours: [ProcessEntry]
+
+    static func read() -> ProcessTable {
+        let all = (Files.names(in: "/proc") ?? []).compactMap { pid_t($0) }.compactMap(entry)
+        let own = getpid()
+        let executable = identity("/proc/self/exe")
+        var found: Set<pid_t> = [own]
+        // Parents first is not given, so until nothing is added.
+        var grew = true
+        for process in all where process.name.hasPrefix("ck-") && identity("/proc/\(process.pid)/exe") == executable { found.insert(process.pid) }
+        while grew {
+            let before = found.count
+            for process in all where found.contains(process.parent) { found.insert(process.pid) }
+            grew = found.count > before
+        }
+        return ProcessTable(ours: all.filter { found.contains($0.pid) && $0.pid != own })
+    }
+
+    private static func identity(_ path: String) -> [UInt64]? {
+        var status = stat()
+        guard stat(path, &status) == 0 else { return nil }
+        return [UInt64(status.st_dev), UInt64(status.st_ino)]
+    }
+
+    private static func entry(_ pid: pid_t) -> ProcessEntry? {
+        guard let text = try? Files.text(FilePath("/proc/\(pid)/stat")), let open = text.firstIndex(of: "("), let close = text.lastIndex(of: ")") else {
+            return nil
+        }
+        let fields = text[text.index(after: close)...].split(separator: " ")
+        guard fields.count > 19, let parent = pid_t(fields[1]) else { return nil }
+        return ProcessEntry(
+            pid: pid, parent: parent, name: String(text[text.index(after: open)..<close]), state: String(fields[0]),
+            startTime: String(fields[19]))
+    }
+}
