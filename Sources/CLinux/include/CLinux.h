@@ -113,6 +113,12 @@ static inline long ck_openat2(int directory, const char *path, uint64_t flags, u
 static inline long ck_openat(int directory, const char *path, int flags, unsigned mode) {
     return CK_SYSCALL(SYS_openat, directory, path, flags, mode);
 }
+static inline long ck_read(int descriptor, void *bytes, size_t size) {
+    return CK_SYSCALL(SYS_read, descriptor, bytes, size);
+}
+static inline long ck_write(int descriptor, const void *bytes, size_t size) {
+    return CK_SYSCALL(SYS_write, descriptor, bytes, size);
+}
 static inline long ck_close_range(unsigned first, unsigned last, unsigned flags) {
     return CK_SYSCALL(SYS_close_range, first, last, flags);
 }
@@ -258,6 +264,12 @@ static inline long ck_bpf(int command, union bpf_attr *attributes, unsigned size
 
 // MARK: sockets
 
+static inline long ck_socket_pair(int type, int descriptors[2]) {
+    return ckResult(socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, descriptors));
+}
+static inline long ck_socket(int domain, int type, int protocol) {
+    return ckResult(socket(domain, type | SOCK_CLOEXEC, protocol));
+}
 /// Sends one message with descriptors. `MSG_NOSIGNAL` is always set.
 long ck_send(int socket, const void *bytes, size_t size, const int *descriptors, size_t count, int flags);
 /// Receives one message. `*count` goes in as the room for descriptors and comes out as their number; all are
