@@ -91,9 +91,10 @@ let package = Package(
         // Tests.
         .target(
             name: "TestSupport",
-            dependencies: ["OCIModel", "LinuxSystem", "SpawnKit", "CLinux", system],
+            dependencies: ["OCIModel", "LinuxSystem", "SpawnKit", "CLinux", crypto, system],
             path: "Tests/TestSupport"
         ),
+        .testTarget(name: "TestSupportTests", dependencies: ["TestSupport", "CLinux", system]),
         .testTarget(name: "LinuxSystemTests", dependencies: ["LinuxSystem", "TestSupport", system]),
         .testTarget(name: "OCIModelTests", dependencies: ["OCIModel", "TestSupport"], exclude: ["Schemas"]),
         .testTarget(name: "SpawnKitTests", dependencies: ["SpawnKit", "LinuxSystem", "CLinux", "TestSupport", system]),

@@ -19,6 +19,9 @@ package struct Command {
 
     package struct Failure: Error, CustomStringConvertible {
         package var description: String
+        package static func notInstalled(_ program: String) -> Self {
+            .init(description: "\(program) is not installed; `.ci/install` installs it")
+        }
     }
 
     package var arguments: [String]
@@ -54,8 +57,8 @@ package struct Command {
     package static func run(_ arguments: String..., input: [UInt8] = [], environment: [String: String]? = nil) throws -> Result {
         let result = try Command(arguments, environment: environment, input: input).run()
         guard result.status == 0 else {
-            throw Failure(
-                description: "\(arguments.joined(separator: " ")): status \(result.status)\n\(result.standardOutput)\(result.standardError)")
+            let words = arguments.joined(separator: " ")
+            throw Failure(description: "\(words): status \(result.status)\n\(result.standardOutput)\(result.standardError)")
         }
         return result
     }
@@ -71,7 +74,7 @@ package final class ChildProcess {
 
     package init(_ command: Command) throws {
         name = command.arguments.first ?? ""
-        guard let program = Command.find(name) else { throw Command.Failure(description: "\(name) is not installed; `.ci/install` installs it") }
+        guard let program = Command.find(name) else { throw Command.Failure.notInstalled(name) }
         let inputFile = Int32(ck_memfd_create("input", UInt32(MFD_CLOEXEC)))
         outputFile = Int32(ck_memfd_create("output", UInt32(MFD_CLOEXEC)))
         errorFile = Int32(ck_memfd_create("errors", UInt32(MFD_CLOEXEC)))
@@ -139,10 +142,10 @@ package final class ChildProcess {
         let deadline = ContinuousClock.now + limit
         var ended = false
         while pidfd >= 0 && !ended {
-            let left = deadline - .now
-            if left <= .zero { break }
+            let left = (deadline - .now) / .milliseconds(1)
+            if left <= 0 { break }
             var entry = pollfd(fd: pidfd, events: Int16(POLLIN), revents: 0)
-            ended = poll(&entry, 1, Int32(clamping: left.components.seconds * 1000 + left.components.attoseconds / 1_000_000_000_000_000 + 1)) > 0
+            ended = poll(&entry, 1, Int32(clamping: Int(left) + 1)) > 0
         }
         if !ended { kill(pid, SIGKILL) }
         var raw: Int32 = 0

@@ -3,6 +3,9 @@ package import SystemPackage
 
 /// Whole files, as tests read and write them.
 package enum Files {
+    /// 0644.
+    package static let readable: FilePermissions = [.ownerReadWrite, .groupRead, .otherRead]
+
     package static func read(_ path: FilePath) throws -> [UInt8] {
         let file = try FileDescriptor.open(path, .readOnly, options: .closeOnExec)
         return try file.closeAfter {
@@ -18,13 +21,13 @@ package enum Files {
 
     package static func text(_ path: FilePath) throws -> String { String(decoding: try read(path), as: UTF8.self) }
 
-    package static func write(_ bytes: some Sequence<UInt8>, to path: FilePath, mode: FilePermissions = [.ownerReadWrite, .groupRead, .otherRead]) throws {
+    package static func write(_ bytes: some Sequence<UInt8>, to path: FilePath, mode: FilePermissions = readable) throws {
         let file = try FileDescriptor.open(path, .writeOnly, options: [.create, .truncate, .closeOnExec], permissions: mode)
         try file.closeAfter { _ = try file.writeAll(bytes) }
         guard chmod(path.string, mode.rawValue) == 0 else { throw Errno(rawValue: errno) }
     }
 
-    package static func write(_ text: String, to path: FilePath, mode: FilePermissions = [.ownerReadWrite, .groupRead, .otherRead]) throws {
+    package static func write(_ text: String, to path: FilePath, mode: FilePermissions = readable) throws {
         try write(Array(text.utf8), to: path, mode: mode)
     }
 

@@ -41,7 +41,9 @@ package final class Cleanup {
 }
 
 /// Runs `body` with a cleanup. A cleanup that fails is an issue of the test.
-package func withCleanup<Value>(_ sourceLocation: SourceLocation = #_sourceLocation, _ body: (Cleanup) async throws -> Value) async throws -> Value {
+package func withCleanup<Value>(
+    _ sourceLocation: SourceLocation = #_sourceLocation, _ body: (Cleanup) async throws -> Value
+) async throws -> Value {
     let cleanup = Cleanup()
     let result: Result<Value, any Error>
     do { result = .success(try await body(cleanup)) } catch { result = .failure(error) }

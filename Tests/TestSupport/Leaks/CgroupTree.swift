@@ -26,7 +26,8 @@ enum CgroupTree {
     /// Gives back the pages that only removed cgroups were charged for.
     static func reclaim() {
         for hierarchy in MountTable.read() where hierarchy.type == "cgroup" && hierarchy.options.contains("memory") {
-            for directory in [FilePath(hierarchy.target)] + descendants(of: FilePath(hierarchy.target)).filter({ $0.string.contains(word) }) {
+            for directory in [FilePath(hierarchy.target)] + descendants(of: FilePath(hierarchy.target)).filter({ $0.string.contains(word) })
+            {
                 try? Files.write("0", to: directory.appending("memory.force_empty"))
             }
         }

@@ -13,4 +13,3 @@ enum DescriptorTable {
         return leaks
     }
 }
-

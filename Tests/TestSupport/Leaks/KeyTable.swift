@@ -8,7 +8,7 @@ enum KeyTable {
         for line in text.split(separator: "\n") {
             let fields = line.split(separator: " ", maxSplits: 8, omittingEmptySubsequences: true)
             guard fields.count == 9 else { continue }
-            let description = fields[8].split(separator: ":").first.map(String.init) ?? ""
+            let description = fields[8].drop { $0 == " " }.split(separator: ":").first.map(String.init) ?? ""
             // A key that expired or was revoked waits for the kernel's collector and holds nothing.
             if fields[1].contains("R") || fields[1].contains("D") || fields[1].contains("i") { continue }
             if isExclusive || description.hasPrefix("ck") || description.hasPrefix("containerkit") {

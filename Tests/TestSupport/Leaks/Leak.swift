@@ -1,6 +1,14 @@
 /// What a test can leave behind on a machine.
 package enum LeakKind: String, CaseIterable, Sendable, Comparable {
-    case mount, cgroup, dyingCgroup = "dying cgroup", descriptor, process, namespace, key, socket, file
+    case mount
+    case cgroup
+    case dyingCgroup = "dying cgroup"
+    case descriptor
+    case process
+    case namespace
+    case key
+    case socket
+    case file
 
     package static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
 }

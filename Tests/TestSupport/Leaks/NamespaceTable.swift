@@ -25,11 +25,11 @@ enum NamespaceTable {
 
     /// A socket keeps the network namespace it was made in (SIOCGSKNS).
     private static func networkNamespace(ofSocket descriptor: Int32) -> [String] {
-        let namespace = Int32(ck_ioctl(descriptor, UInt(SIOCGSKNS), 0))
+        let namespace = Int32(ck_ioctl(descriptor, UInt(getNamespaceOfSocket), 0))
         guard namespace >= 0 else { return [] }
         defer { close(namespace) }
         return Files.link(FilePath("/proc/self/fd/\(namespace)")).map { [$0] } ?? []
     }
 
-    private static let SIOCGSKNS = 0x894C
+    private static let getNamespaceOfSocket = 0x894C
 }

@@ -23,7 +23,9 @@ struct ProcessTable {
         var found: Set<pid_t> = [own]
         // Parents first is not given, so until nothing is added.
         var grew = true
-        for process in all where process.name.hasPrefix("ck-") && identity("/proc/\(process.pid)/exe") == executable { found.insert(process.pid) }
+        for process in all where process.name.hasPrefix("ck-") && identity("/proc/\(process.pid)/exe") == executable {
+            found.insert(process.pid)
+        }
         while grew {
             let before = found.count
             for process in all where found.contains(process.parent) { found.insert(process.pid) }
@@ -39,9 +41,9 @@ struct ProcessTable {
     }
 
     private static func entry(_ pid: pid_t) -> ProcessEntry? {
-        guard let text = try? Files.text(FilePath("/proc/\(pid)/stat")), let open = text.firstIndex(of: "("), let close = text.lastIndex(of: ")") else {
-            return nil
-        }
+        guard let text = try? Files.text(FilePath("/proc/\(pid)/stat")), let open = text.firstIndex(of: "("),
+            let close = text.lastIndex(of: ")")
+        else { return nil }
         let fields = text[text.index(after: close)...].split(separator: " ")
         guard fields.count > 19, let parent = pid_t(fields[1]) else { return nil }
         return ProcessEntry(
