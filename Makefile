@@ -1,0 +1,37 @@
+# make demo     pull, run and remove containers on this machine, without the internet
+# make test     everything a change has to pass; as root also the tests that make real containers
+# make check    format, imports, lengths: what needs no build
+# make bench    all benchmark scenarios, into Benchmarks/Results/latest.json
+# make docs     the documentation, into .build/documentation
+# make format   rewrites the sources in the project's format
+
+.PHONY: demo test check bench docs format guest
+
+demo:
+	@.ci/install demo
+	@.ci/demo
+
+test:
+	@.ci/install all
+	@.ci/test
+
+check:
+	@.ci/check-format
+	@.ci/check-imports
+	@.ci/check-length
+
+bench:
+	@.ci/install all
+	@Benchmarks/run
+
+docs:
+	@.ci/install build
+	@.ci/docs
+
+# The same containers in a virtual machine with cgroup v2 only.
+guest:
+	@.ci/install all
+	@Tests/Guest/run
+
+format:
+	@find Package.swift Sources Tests Examples Benchmarks DocC -name '.build*' -prune -o -name '*.swift' -print0 | xargs -0 swift format -i --parallel

@@ -21,6 +21,12 @@ package struct LeakCheck: Sendable {
         self.isExclusive = isExclusive
     }
 
+    /// Lets the concurrency runtime make the timers that it keeps, since waiting in `leaks(since:)` would make them after the first look.
+    package static func warmUp() async {
+        try? await Task.sleep(for: .milliseconds(1), clock: .continuous)
+        try? await Task.sleep(for: .milliseconds(1), clock: .suspending)
+    }
+
     /// What is there now.
     package func snapshot() -> Set<Leak> {
         let mounts = MountTable.read()
@@ -64,6 +70,7 @@ package func expectNoLeaks(
     await LeakCheckTurn.shared.take()
     let result: Result<Void, any Error>
     do {
+        await LeakCheck.warmUp()
         if warmUp { try await body() }
         let before = check.snapshot()
         do { result = .success(try await body()) } catch { result = .failure(error) }
