@@ -1,0 +1,1 @@
+// The documentation target holds articles only. See `ContainerKitGuide.docc`.
