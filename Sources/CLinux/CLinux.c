@@ -1,8 +1,21 @@
+#define _GNU_SOURCE
 #include "CLinux.h"
 
 // glibc's fork, not the raw call: it resets the state of malloc and of the dynamic linker in the child. Swift marks
 // fork() unavailable, because a threaded process must not call it; the spawner is single-threaded for life.
 long ck_fork(void) { return ckResult(fork()); }
+
+extern char **environ;
+void ck_clear_environment(void) {
+    for (char **variable = environ; variable && *variable; variable++) memset(*variable, 0, strlen(*variable));
+    clearenv();
+}
+
+long ck_reset_affinity(void) {
+    unsigned char all[1024];
+    memset(all, 0xff, sizeof all);
+    return ck_sched_setaffinity(0, sizeof all, all);
+}
 
 enum { maximumDescriptors = 253 };  // SCM_MAX_FD
 

@@ -2,9 +2,7 @@
 // the function is variadic, or the constant is a macro Swift cannot read. Every function is one system call and
 // returns its result, or the negated errno. A line may go when the oldest supported toolchain imports it itself.
 #pragma once
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
+// No _GNU_SOURCE here: another module's view of the same C headers would differ, and Swift refuses to mix them.
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
@@ -22,6 +20,7 @@
 #include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <linux/securebits.h>
+#include <linux/stat.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -53,6 +52,43 @@
 #include <termios.h>
 #include <unistd.h>
 
+// What glibc hides without _GNU_SOURCE; generic values, equal on x86-64 and arm64 unless told apart.
+#ifndef O_PATH
+#define O_PATH 010000000
+#endif
+#ifndef O_TMPFILE
+#define O_TMPFILE (020000000 | O_DIRECTORY)
+#endif
+#ifndef AT_EMPTY_PATH
+#define AT_EMPTY_PATH 0x1000
+#endif
+#ifndef AT_NO_AUTOMOUNT
+#define AT_NO_AUTOMOUNT 0x800
+#endif
+#ifndef AT_RECURSIVE
+#define AT_RECURSIVE 0x8000
+#endif
+#ifndef F_SETPIPE_SZ
+#define F_SETPIPE_SZ 1031
+#define F_GETPIPE_SZ 1032
+#endif
+#ifndef F_ADD_SEALS
+#define F_ADD_SEALS 1033
+#define F_GET_SEALS 1034
+#define F_SEAL_SEAL 0x0001
+#define F_SEAL_SHRINK 0x0002
+#define F_SEAL_GROW 0x0004
+#define F_SEAL_WRITE 0x0008
+#endif
+#ifndef F_OFD_SETLK
+#define F_OFD_GETLK 36
+#define F_OFD_SETLK 37
+#define F_OFD_SETLKW 38
+#endif
+#ifndef RENAME_NOREPLACE
+#define RENAME_NOREPLACE 1
+#define RENAME_EXCHANGE 2
+#endif
 #ifndef SYS_openat2
 #define SYS_openat2 437
 #endif
@@ -122,6 +158,13 @@ static inline long ck_write(int descriptor, const void *bytes, size_t size) {
 static inline long ck_close_range(unsigned first, unsigned last, unsigned flags) {
     return CK_SYSCALL(SYS_close_range, first, last, flags);
 }
+static inline long ck_fallocate(int descriptor, int mode, int64_t offset, int64_t size) {
+    return CK_SYSCALL(SYS_fallocate, descriptor, mode, offset, size);
+}
+static inline long ck_syncfs(int descriptor) { return CK_SYSCALL(SYS_syncfs, descriptor); }
+static inline long ck_copy_file_range(int from, int64_t *fromOffset, int to, int64_t *toOffset, size_t size) {
+    return CK_SYSCALL(SYS_copy_file_range, from, fromOffset, to, toOffset, size, 0);
+}
 static inline long ck_fcntl(int descriptor, int command, long argument) {
     return CK_SYSCALL(SYS_fcntl, descriptor, command, argument);
 }
@@ -138,7 +181,7 @@ static inline long ck_renameat2(int from, const char *old, int to, const char *n
     return CK_SYSCALL(SYS_renameat2, from, old, to, new_, flags);
 }
 static inline long ck_statx(int directory, const char *path, int flags, unsigned mask, struct statx *result) {
-    return ckResult(statx(directory, path, flags, mask, result));
+    return CK_SYSCALL(SYS_statx, directory, path, flags, mask, result);
 }
 static inline dev_t ck_makedev(unsigned major_, unsigned minor_) { return makedev(major_, minor_); }
 static inline unsigned ck_major(dev_t device) { return major(device); }
@@ -192,6 +235,16 @@ static inline long ck_clone(unsigned long flags, int exitSignal) {
     return CK_SYSCALL(SYS_clone, flags | (unsigned long)exitSignal, 0, 0, 0, 0);
 }
 long ck_fork(void);
+/// Overwrites the environment in place, so that /proc/<pid>/environ of a fork shows nothing of it, and empties it.
+void ck_clear_environment(void);
+/// Allows the calling thread on every processor.
+long ck_reset_affinity(void);
+static inline long ck_sched_setaffinity(int pid, size_t size, const void *mask) {
+    return CK_SYSCALL(SYS_sched_setaffinity, pid, size, mask);
+}
+static inline long ck_setpriority(int which, int who, int value) {
+    return CK_SYSCALL(SYS_setpriority, which, who, value);
+}
 static inline long ck_unshare(uint64_t flags) { return CK_SYSCALL(SYS_unshare, flags); }
 static inline long ck_setns(int descriptor, int type) { return CK_SYSCALL(SYS_setns, descriptor, type); }
 static inline long ck_pidfd_open(int pid, unsigned flags) { return CK_SYSCALL(SYS_pidfd_open, pid, flags); }

@@ -12,6 +12,9 @@ package enum MessageLimit {
 package struct ReceivedMessage: ~Copyable {
     package var bytes: [UInt8]
     package var descriptors: DescriptorList
+
+    /// Gives the descriptors to a new owner. (A stored property of another module cannot be moved out.)
+    package consuming func takeDescriptors() -> DescriptorList { descriptors }
 }
 
 /// Owned descriptors in the order in which they were sent. (Arrays cannot hold noncopyable elements.)

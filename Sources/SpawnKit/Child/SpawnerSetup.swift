@@ -1,0 +1,49 @@
+internal import CLinux
+internal import LinuxSystem
+internal import SystemPackage
+
+/// Sheds everything the spawner inherited from the host program.
+///
+/// Standard streams are on /dev/null, the session is new, signals are at their defaults: posix_spawn saw to that
+/// before the first instruction.
+enum SpawnerSetup {
+    static func becomeNobodysHeir(keeping control: borrowing OwnedDescriptor) {
+        _ = ck_prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+        _ = unsafe ck_prctl_pointer(PR_SET_NAME, "ck-spawner")
+        var kept: [CInt] = [0, 1, 2, control.rawValue]
+        try? DescriptorTable.closeAll(except: &kept)
+        _ = unsafe chdir("/")
+        _ = umask(0o077)
+        // Keys of the host's session must not reach a container (CVE class: keyrings are not namespaced).
+        _ = unsafe ck_keyctl_join_session("containerkit")
+        ck_clear_environment()
+        resetScheduling()
+        resetLimits()
+    }
+
+    /// Niceness, affinity and the OOM score of the host are its own. Lowering niceness may be refused; then it stays.
+    private static func resetScheduling() {
+        _ = ck_setpriority(0, 0, 0)
+        _ = ck_reset_affinity()
+        if let file = try? OwnedDescriptor.open("/proc/self/oom_score_adj", flags: O_WRONLY) { try? file.write("0") }
+    }
+
+    /// The kernel's defaults, as far as the hard limits allow; descriptors as many as possible, since a spawner and its
+    /// shims hold several a container (the payload gets the limits of its plan).
+    private static func resetLimits() {
+        let none = UInt64.max
+        // RLIMIT_… in the order of the kernel: CPU FSIZE DATA STACK CORE RSS NPROC NOFILE MEMLOCK AS LOCKS
+        // SIGPENDING MSGQUEUE NICE RTPRIO RTTIME.
+        let soft: [UInt64] = [
+            none, none, none, 8 << 20, 0, none, none, 1 << 20, 8 << 20, none, none, none, 819_200, 0, 0, none,
+        ]
+        for (resource, soft) in soft.enumerated() {
+            var current = rlimit()
+            guard unsafe ck_prlimit(0, CInt(resource), nil, &current) == 0 else { continue }
+            var wanted = rlimit(rlim_cur: rlim_t(soft), rlim_max: max(current.rlim_max, rlim_t(soft)))
+            if unsafe ck_prlimit(0, CInt(resource), &wanted, nil) == 0 { continue }
+            wanted = rlimit(rlim_cur: min(rlim_t(soft), current.rlim_max), rlim_max: current.rlim_max)
+            _ = unsafe ck_prlimit(0, CInt(resource), &wanted, nil)
+        }
+    }
+}
