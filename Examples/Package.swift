@@ -1,0 +1,34 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// A package of its own, so that what only the examples need is no dependency of the library.
+let containerKit: Target.Dependency = .product(name: "ContainerKit", package: "container-kit")
+
+let package = Package(
+    name: "container-kit-examples",
+    products: [
+        .executable(name: "quickstart", targets: ["quickstart"]),
+        .executable(name: "ck", targets: ["ck"]),
+        .executable(name: "demo", targets: ["demo"]),
+    ],
+    dependencies: [
+        .package(name: "container-kit", path: "..")
+    ],
+    targets: [
+        // The nine lines of the first page.
+        .executableTarget(name: "quickstart", dependencies: [containerKit]),
+        // A command line in Docker's manner.
+        .executableTarget(name: "ck", dependencies: [containerKit]),
+        // What `make demo` runs.
+        .executableTarget(name: "demo", dependencies: [containerKit]),
+    ]
+)
+
+for target in package.targets {
+    target.swiftSettings = [
+        .swiftLanguageMode(.v6),
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+        .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    ]
+}

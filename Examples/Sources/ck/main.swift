@@ -1,0 +1,1 @@
+print("ck: to be written")
