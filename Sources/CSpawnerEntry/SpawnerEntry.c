@@ -15,7 +15,8 @@
 #include <unistd.h>
 
 const int ckSpawnerEntryAnchor = 1;
-const char ckSpawnerMarker[] = "CONTAINERKIT_SPAWNER";
+static const char marker[] = "CONTAINERKIT_SPAWNER";
+const char *ckSpawnerMarkerName(void) { return marker; }
 
 // MARK: what other modules provide
 
@@ -122,16 +123,16 @@ static int isGreeted(int control) {
 __attribute__((constructor)) static void divert(int argumentCount, char **arguments, char **environment) {
     (void)argumentCount;
     (void)arguments;
-    size_t length = sizeof ckSpawnerMarker - 1;
+    size_t length = sizeof marker - 1;
     const char *value = NULL;
     // The environment the kernel gave, not getenv: libraries initialised before may have touched that.
     for (char **variable = environment; variable && *variable; variable++)
-        if (strncmp(*variable, ckSpawnerMarker, length) == 0 && (*variable)[length] == '=') value = *variable + length + 1;
+        if (strncmp(*variable, marker, length) == 0 && (*variable)[length] == '=') value = *variable + length + 1;
     if (!value) return;
     char *end;
     long control = strtol(value, &end, 10);
     int isNumber = *value != 0 && *end == 0 && control == ckSpawnerControl;
-    unsetenv(ckSpawnerMarker);
+    unsetenv(marker);
     if (isNumber && containerkit_spawner_main && isOurHost((int)control) && isGreeted((int)control))
         containerkit_spawner_main((int)control);
 }

@@ -22,8 +22,10 @@
 #include <linux/securebits.h>
 #include <linux/stat.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -139,6 +141,8 @@ static const unsigned long ck_TIOCGPTN = TIOCGPTN;
 static const unsigned long ck_FIONREAD = FIONREAD;
 static const unsigned long ck_SIOCGIFFLAGS = 0x8913;
 static const unsigned long ck_SIOCSIFFLAGS = 0x8914;
+
+static const int ck_POSIX_SPAWN_SETSID = 0x80;
 
 // MARK: files
 

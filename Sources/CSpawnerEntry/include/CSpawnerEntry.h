@@ -6,7 +6,7 @@
 extern const int ckSpawnerEntryAnchor;
 
 /// The variable that asks the constructor to divert; its value is the number of the control socket.
-extern const char ckSpawnerMarker[];
+const char *ckSpawnerMarkerName(void);
 
 enum { ckSpawnerProtocol = 1, ckSpawnerControl = 3 };
 
