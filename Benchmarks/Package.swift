@@ -1,0 +1,16 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// A package of its own. It depends on what needs no HTTP client, so that a release build does not take minutes.
+let package = Package(
+    name: "container-kit-benchmarks",
+    dependencies: [
+        .package(name: "container-kit", path: "..")
+    ],
+    targets: [
+        // The same container by the least number of system calls, in C.
+        .executableTarget(name: "floor"),
+        // Reads a seccomp program back from the kernel.
+        .executableTarget(name: "filter"),
+    ]
+)
