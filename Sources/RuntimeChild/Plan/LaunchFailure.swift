@@ -25,6 +25,9 @@ package enum LaunchPhase: UInt32, Sendable, CaseIterable {
 /// Why there is no process: phase, index within it (which tree, step, write, limit), errno, and the signal for `died`.
 package struct LaunchFailure: Error, Sendable, Hashable {
     package var phase: LaunchPhase
+    /// Which one: the directory (makeCgroup, deviceFilter, enterCgroup), the write counted over all directories in order
+    /// (writeCgroup), the tree (prepareTree), the entry of `joined` (joinNamespace), the step (step), the entry of `limits`
+    /// (limits); else 0.
     package var index: UInt32
     package var errno: Errno
     package var signal: Int32

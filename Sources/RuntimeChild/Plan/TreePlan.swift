@@ -6,7 +6,8 @@ package enum TreePlan: Sendable, Hashable {
     case overlay(lower: [String], upper: String?, work: String?, options: [MountOption], attributes: UInt64)
     /// A copy of the mount at `source` (open_tree with OPEN_TREE_CLONE): a bind mount, or the root directory.
     /// `recursive` is rbind. Attributes are set and cleared by mount_setattr; `attributesRecursive` with AT_RECURSIVE.
-    /// `propagation` is an `MS_…` flag or 0. `field` names the configuration field for errors.
+    /// `propagation` is an `MS_…` flag or 0,
+    /// with `MS_REC` for every mount of the tree. It is never 0 unless asked: a copy of a shared mount stays its peer. `field` names the configuration field for errors.
     case bind(
         source: String, recursive: Bool, set: UInt64, clear: UInt64, attributesRecursive: Bool, propagation: UInt64,
         field: String)
