@@ -3,6 +3,7 @@
 // returns its result, or the negated errno. A line may go when the oldest supported toolchain imports it itself.
 #pragma once
 // No _GNU_SOURCE here: another module's view of the same C headers would differ, and Swift refuses to mix them.
+#include "CLandlock.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
