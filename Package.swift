@@ -97,7 +97,15 @@ let package = Package(
         .testTarget(name: "TestSupportTests", dependencies: ["TestSupport", "CLinux", system]),
         .testTarget(name: "LinuxSystemTests", dependencies: ["LinuxSystem", "TestSupport", system]),
         .testTarget(name: "OCIModelTests", dependencies: ["OCIModel", "TestSupport"], exclude: ["Schemas"]),
-        .testTarget(name: "SpawnKitTests", dependencies: ["SpawnKit", "LinuxSystem", "CLinux", "TestSupport", system]),
+        // A program whose main must or must not run: what the spawner's constructor is tested with.
+        .executableTarget(
+            name: "SpawnProbe", dependencies: ["SpawnKit", "CSpawnerEntry", "LinuxSystem", "CLinux", system],
+            path: "Tests/SpawnProbe"
+        ),
+        .testTarget(
+            name: "SpawnKitTests",
+            dependencies: ["SpawnKit", "LinuxSystem", "CLinux", "CSpawnerEntry", "TestSupport", "SpawnProbe", system]
+        ),
         .testTarget(
             name: "ImageKitTests",
             dependencies: ["ImageKit", "OCIModel", "LinuxSystem", "TestSupport", nioCore, nioPosix, crypto, system]

@@ -11,6 +11,12 @@ void ck_clear_environment(void) {
     clearenv();
 }
 
+void ck_default_signals(void) {
+    // The kernel's struct sigaction: handler, flags, restorer (where there is one), mask.
+    unsigned long action[4] = {0, 0, 0, 0};
+    for (int number = 1; number <= 64; number++) syscall(SYS_rt_sigaction, number, action, NULL, 8);
+}
+
 long ck_reset_affinity(void) {
     unsigned char all[1024];
     memset(all, 0xff, sizeof all);

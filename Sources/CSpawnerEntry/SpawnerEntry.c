@@ -28,11 +28,13 @@ extern const int containerkit_serves_other_programs __attribute__((weak));
 typedef int role(const uint8_t *, ptrdiff_t, const int *, int);
 extern role containerkit_role_shim __attribute__((weak));
 extern role containerkit_role_unpacker __attribute__((weak));
+extern role containerkit_role_probe __attribute__((weak));
 
 static role *roleNumbered(uint32_t number) {
     switch (number) {
     case 1: return containerkit_role_shim;
     case 2: return containerkit_role_unpacker;
+    case 63: return containerkit_role_probe;
     default: return NULL;
     }
 }
@@ -132,7 +134,10 @@ __attribute__((constructor)) static void divert(int argumentCount, char **argume
     char *end;
     long control = strtol(value, &end, 10);
     int isNumber = *value != 0 && *end == 0 && control == ckSpawnerControl;
+    // Overwritten too: /proc/<pid>/environ keeps the bytes of a removed variable.
+    char *bytes = (char *)value - length - 1;
     unsetenv(marker);
+    memset(bytes, 0, strlen(bytes));
     if (isNumber && containerkit_spawner_main && isOurHost((int)control) && isGreeted((int)control))
         containerkit_spawner_main((int)control);
 }

@@ -242,6 +242,8 @@ static inline long ck_clone(unsigned long flags, int exitSignal) {
 long ck_fork(void);
 /// Overwrites the environment in place, so that /proc/<pid>/environ of a fork shows nothing of it, and empties it.
 void ck_clear_environment(void);
+/// Gives every signal its default disposition, also those glibc keeps to itself (posix_spawn leaves them ignored).
+void ck_default_signals(void);
 /// Allows the calling thread on every processor.
 long ck_reset_affinity(void);
 static inline long ck_sched_setaffinity(int pid, size_t size, const void *mask) {

@@ -36,8 +36,11 @@ package struct DescriptorList: ~Copyable, Sendable {
         return OwnedDescriptor(numbers[next])
     }
 
-    /// All that are left, lent.
-    package var rawValues: [CInt] { Array(numbers[next...]) }
+    /// Gives all that are left to a new owner, by number.
+    package consuming func release() -> [CInt] {
+        defer { next = numbers.count }  // nothing is left for the deinit
+        return Array(numbers[next...])
+    }
 }
 
 /// Two connected sockets. (A tuple cannot hold noncopyable elements.)

@@ -121,7 +121,8 @@ struct SpawnerLoop: ~Copyable {
         var mask = sigset_t()
         unsafe sigemptyset(&mask)
         unsafe sigprocmask(SIG_SETMASK, &mask, nil)
-        let numbers = descriptors.rawValues
+        // The role owns them from here.
+        let numbers = descriptors.release()
         let status = unsafe payload.withUnsafeBufferPointer { payload in
             unsafe ckRunRole(role, payload.baseAddress, payload.count, numbers, CInt(numbers.count))
         }

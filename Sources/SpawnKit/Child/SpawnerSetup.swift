@@ -12,6 +12,7 @@ enum SpawnerSetup {
         _ = unsafe ck_prctl_pointer(PR_SET_NAME, "ck-spawner")
         var kept: [CInt] = [0, 1, 2, control.rawValue]
         try? DescriptorTable.closeAll(except: &kept)
+        ck_default_signals()
         _ = unsafe chdir("/")
         _ = umask(0o077)
         // Keys of the host's session must not reach a container (CVE class: keyrings are not namespaced).

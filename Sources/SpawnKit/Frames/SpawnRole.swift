@@ -8,4 +8,6 @@ package enum SpawnRole: UInt32, Sendable, CaseIterable {
     case shim = 1
     /// Writes one layer of an image (BundleChild).
     case unpacker = 2
+    /// Defined by the tests only: looks around in a fork.
+    case probe = 63
 }

@@ -31,6 +31,9 @@ package final class Spawner: Sendable {
     /// Whether shims get a pid namespace of their own, so that their death is their container's by the kernel's hand.
     package func makesPidNamespaces() async throws(SpawnError) -> Bool { try await connection().hello.makesPidNamespaces }
 
+    /// Process id of the running spawner, for logs and tests.
+    package func pid() async throws(SpawnError) -> CInt { try await connection().pid }
+
     /// Forks a role.
     ///
     /// - Parameters:

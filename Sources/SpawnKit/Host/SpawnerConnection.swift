@@ -6,7 +6,7 @@ internal import SystemPackage
 /// A running spawner as the host sees it: one thread reads its events, any thread sends requests.
 final class SpawnerConnection: Sendable {
     let hello: SpawnerHello
-    private let pid: CInt
+    let pid: CInt
     private let control: OwnedDescriptor
     /// Wakes the thread: requests are queued, or the connection is to be closed. An eventfd.
     private let wakeup: OwnedDescriptor

@@ -1,0 +1,124 @@
+import Glibc
+import CLinux
+import LinuxSystem
+import SpawnKit
+import SystemPackage
+import Testing
+import TestSupport
+
+@Suite("Spawner", .serialized, .tags(.privileged), .needsRoot)
+struct SpawnerTests {
+    /// What a fork of the spawner saw.
+    private func look(_ spawner: Spawner, _ request: String) async throws -> String {
+        var pair: [CInt] = [-1, -1]
+        try #require(pipe(&pair) == 0)
+        let reader = OwnedDescriptor(pair[0])
+        _ = ck_fcntl(reader.rawValue, F_SETFD, Int(FD_CLOEXEC))
+        // The writing end must be closed here before the reading, or there is no end of file.
+        let process = try await start(spawner, request, output: pair[1])
+        let text = String(decoding: try reader.readAll(limit: 1 << 20), as: UTF8.self)
+        #expect(try await process.wait() == .ended(.exited(code: 0)))
+        return text
+    }
+
+    private func start(_ spawner: Spawner, _ request: String, output: CInt) async throws -> RoleProcess {
+        try await spawner.spawn(.probe, request: Array(request.utf8), descriptors: [SharedDescriptor(OwnedDescriptor(output))])
+    }
+
+    @Test func exitStatusIsReported() async throws {
+        let spawner = Spawner()
+        defer { spawner.shutdown() }
+        for code in [CInt(0), 1, 42, 255] {
+            let process = try await spawner.spawn(.probe, request: Array("exit \(code)".utf8))
+            #expect(try await process.wait() == .ended(.exited(code: code)))
+        }
+        let process = try await spawner.spawn(.probe, request: Array("die".utf8))
+        #expect(try await process.wait() == .ended(.signaled(SIGKILL, coreDumped: false)))
+    }
+
+    @Test func manyAtOnce() async throws {
+        let spawner = Spawner()
+        defer { spawner.shutdown() }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for index in 0..<200 {
+                group.addTask {
+                    let process = try await spawner.spawn(.probe, request: Array("exit \(index % 100)".utf8))
+                    #expect(try await process.wait() == .ended(.exited(code: CInt(index % 100))))
+                }
+            }
+            try await group.waitForAll()
+        }
+    }
+
+    @Test func largeRequestTravelsSealed() async throws {
+        let spawner = Spawner()
+        defer { spawner.shutdown() }
+        for size in [10, 65_000, 65_600, 3_000_000] {
+            let request = "sum " + String(repeating: "a", count: size)
+            #expect(try await look(spawner, request) == "\(size + 4) \(size * 97 + 115 + 117 + 109 + 32)")
+        }
+    }
+
+    @Test func nothingIsInherited() async throws {
+        setenv("CONTAINERKIT_TEST_SECRET", "secret", 1)
+        let host = open("/etc/hostname", O_RDONLY)  // not close-on-exec: what a careless host has
+        defer { Glibc.close(host) }
+        let spawner = Spawner()
+        defer { spawner.shutdown() }
+        let environment = try await look(spawner, "/proc/self/environ")
+        #expect(!environment.utf8.contains { $0 != 0 })
+        let descriptors = try await look(spawner, "descriptors").split(separator: "\n")
+        #expect(descriptors.count == 4, "\(descriptors)")
+        #expect(descriptors.prefix(3).allSatisfy { $0.hasSuffix(" /dev/null") })
+        #expect(descriptors.last?.contains("pipe:") == true)
+        let status = try await look(spawner, "/proc/self/status")
+        #expect(status.contains("SigBlk:\t0000000000000000"))
+        #expect(status.contains("SigIgn:\t0000000000000000"))
+        #expect(status.contains("Threads:\t1\n"))
+        #expect(status.contains("Umask:\t0077"))
+        #expect(try await look(spawner, "/proc/self/oom_score_adj") == "0\n")
+        let limits = try await look(spawner, "/proc/self/limits")
+        #expect(limits.split(separator: "\n").contains { $0.hasPrefix("Max core file size") && $0.contains(" 0 ") })
+    }
+
+    @Test func aNewSpawnerStartsWhenOneDies() async throws {
+        let spawner = Spawner()
+        defer { spawner.shutdown() }
+        let first = try await spawner.pid()
+        kill(first, SIGKILL)
+        // The request that meets the dying spawner may fail, typed; the next one must not.
+        var second = first
+        for _ in 0..<100 where second == first {
+            second = (try? await spawner.pid()) ?? first
+            try await Task.sleep(for: .milliseconds(10))
+        }
+        #expect(second != first)
+        let process = try await spawner.spawn(.probe, request: Array("exit 7".utf8))
+        #expect(try await process.wait() == .ended(.exited(code: 7)))
+    }
+
+    @Test func shutdownEndsTheProcess() async throws {
+        let spawner = Spawner()
+        let pid = try await spawner.pid()
+        spawner.shutdown()
+        for _ in 0..<200 where kill(pid, 0) == 0 { try await Task.sleep(for: .milliseconds(10)) }
+        #expect(kill(pid, 0) == -1)
+        await #expect(throws: SpawnError.self) { try await spawner.pid() }
+    }
+
+    @Test func waitIsCancelled() async throws {
+        let spawner = Spawner()
+        defer { spawner.shutdown() }
+        var pair: [CInt] = [-1, -1]
+        try #require(pipe(&pair) == 0)
+        // It reads from a pipe nobody writes to.
+        let process = try await spawner.spawn(
+            .probe, request: Array("/proc/self/fd/\(pair[0])".utf8),
+            descriptors: [SharedDescriptor(OwnedDescriptor(pair[0])), SharedDescriptor(OwnedDescriptor(pair[1]))])
+        let task = Task { try await process.wait() }
+        task.cancel()
+        await #expect(throws: CancellationError.self) { try await task.value }
+        kill(process.pid, SIGKILL)
+        _ = try await process.wait()
+    }
+}
