@@ -8,6 +8,17 @@ let package = Package(
         .package(name: "container-kit", path: "..")
     ],
     targets: [
+        // Runs all subjects in turns.
+        .executableTarget(
+            name: "bench",
+            dependencies: [
+                .product(name: "OCIModel", package: "container-kit")
+            ],
+            swiftSettings: [
+                .swiftLanguageMode(.v6),
+                .enableUpcomingFeature("ExistentialAny"),
+                .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+            ]),
         // The same container by the least number of system calls, in C.
         .executableTarget(name: "floor"),
         // Reads a seccomp program back from the kernel.
