@@ -1,0 +1,19 @@
+internal import CLinux
+package import SystemPackage
+
+/// Calls on names in open directories that change more than one file.
+package enum DirectoryCalls {
+    /// Renames a name, and replaces what has the new one only if `replacing`. See: man 2 renameat2.
+    /// - Throws: `Errno.fileExists` when the new name is taken and `replacing` is false.
+    package static func rename(
+        _ old: String, in from: SharedDescriptor, to new: String, in directory: SharedDescriptor, replacing: Bool
+    ) throws(Errno) {
+        try check(
+            ck_renameat2(from.rawValue, old, directory.rawValue, new, replacing ? 0 : CUnsignedInt(RENAME_NOREPLACE)))
+    }
+
+    /// Flushes the whole file system that holds `directory`. It blocks for as long as the disk takes. See: man 2 syncfs.
+    package static func flushFileSystem(of directory: SharedDescriptor) throws(Errno) {
+        try check(ck_syncfs(directory.rawValue))
+    }
+}
