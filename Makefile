@@ -32,6 +32,7 @@ docs:
 guest:
 	@.ci/install all
 	@Tests/Guest/run
+	@Tests/Guest/containers
 
 format:
 	@find Package.swift Sources Tests Examples Benchmarks DocC -name '.build*' -prune -o -name '*.swift' -print0 | xargs -0 swift format -i --parallel
