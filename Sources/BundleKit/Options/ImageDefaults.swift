@@ -1,0 +1,33 @@
+/// What an image's configuration says about running it (image-spec 1.1, config.md, "config").
+public struct ImageDefaults: Sendable, Hashable {
+    public var entrypoint: [String]
+    public var command: [String]
+    /// `KEY=value`.
+    public var environment: [String]
+    /// `user`, `user:group`, ids or names; empty is root.
+    public var user: String
+    /// Empty is `/`.
+    public var workingDirectory: String
+    /// `SIGTERM`, `15`; nil is SIGTERM.
+    public var stopSignal: String?
+    public var labels: [String: String]
+    /// Paths that the image declares as volumes. They are part of the container's own root here.
+    public var volumes: [String]
+    /// `80/tcp`.
+    public var exposedPorts: [String]
+
+    public init(
+        entrypoint: [String] = [], command: [String] = [], environment: [String] = [], user: String = "", workingDirectory: String = "",
+        stopSignal: String? = nil, labels: [String: String] = [:], volumes: [String] = [], exposedPorts: [String] = []
+    ) {
+        self.entrypoint = entrypoint
+        self.command = command
+        self.environment = environment
+        self.user = user
+        self.workingDirectory = workingDirectory
+        self.stopSignal = stopSignal
+        self.labels = labels
+        self.volumes = volumes
+        self.exposedPorts = exposedPorts
+    }
+}
