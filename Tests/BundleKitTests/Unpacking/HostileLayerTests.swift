@@ -1,0 +1,185 @@
+import BundleChild
+import Glibc
+import SystemPackage
+import TestSupport
+import Testing
+
+@Suite("Hostile layers", .tags(.privileged), .needsRoot)
+struct HostileLayerTests {
+    private func bench(_ body: (LayerBench) throws -> Void) async throws {
+        try await TestDirectory.with("hostile") { try body(try LayerBench($0)) }
+    }
+
+    @Test(arguments: ["../escape", "a/../../escape", "a/..", "..", "a/b/../c"])
+    func `dot-dot is refused by name`(_ path: String) async throws {
+        try await bench { bench throws in
+            for kind in [TarArchive.Kind.file, .directory, .symbolicLink, .fifo] {
+                var archive = TarArchive()
+                archive.add(kind, path, link: "x")
+                let failure = try bench.failure(archive)
+                #expect(failure?.code == .escapingPath)
+                #expect(failure.map { String(decoding: $0.entry, as: UTF8.self) } == path)
+            }
+            #expect(!Files.exists(bench.directory.appending("escape")))
+            #expect(!Files.exists(bench.directory.appending("layers/escape")))
+        }
+    }
+
+    @Test func `a hard link's target may not lead outside`() async throws {
+        try await bench { bench throws in
+            try Files.write("secret", to: bench.directory.appending("secret"))
+            var dots = TarArchive()
+            dots.hardLink("stolen", to: "../../secret")
+            #expect(try bench.failure(dots)?.code == .escapingPath)
+            var absolute = TarArchive()
+            absolute.hardLink("stolen", to: bench.directory.appending("secret").string)
+            #expect(try bench.failure(absolute)?.code == .missingLinkTarget)
+            var through = TarArchive()
+            through.symbolicLink("out", to: bench.directory.string)
+            through.hardLink("stolen", to: "out/secret")
+            #expect(try bench.failure(through)?.code == .missingLinkTarget)
+            // A link to a link is a link, never what it points to.
+            var link = TarArchive()
+            link.symbolicLink("out", to: bench.directory.appending("secret").string)
+            link.hardLink("stolen", to: "out")
+            try bench.add(link)
+            #expect(Files.link(bench.path(0).appending("stolen")) != nil)
+        }
+    }
+
+    @Test(arguments: [true, false])
+    func `an absolute name and a link on the way stay inside`(_ absolute: Bool) async throws {
+        try await bench { bench throws in
+            let outside = bench.directory.appending("outside")
+            try TestDirectory.create(outside)
+            var archive = TarArchive()
+            archive.file(bench.directory.appending("absolute").string, text: "a")
+            archive.symbolicLink("out", to: absolute ? outside.string : "../../../../../../../../../.." + outside.string)
+            archive.file("out/x", text: "x")
+            archive.symbolicLink("final", to: outside.appending("y").string)
+            archive.file("final", text: "not through the link")
+            try bench.add(archive)
+            #expect(Files.names(in: outside) == [])
+            #expect(!Files.exists(bench.directory.appending("absolute")))
+            let root = bench.path(0)
+            #expect(try Files.text(FilePath(root.string + outside.string).appending("x")) == "x")
+            #expect(try Files.text(root.appending("final")) == "not through the link")
+        }
+    }
+
+    @Test func `a directory that becomes a link between two entries leads nowhere`() async throws {
+        try await bench { bench throws in
+            let outside = bench.directory.appending("outside")
+            try TestDirectory.create(outside)
+            var archive = TarArchive()
+            archive.directory("a")
+            archive.directory("a/b")
+            archive.file("a/b/1", text: "1")
+            archive.symbolicLink("a/b", to: outside.string)
+            archive.file("a/b/2", text: "2")
+            archive.symbolicLink("a", to: outside.string)
+            archive.file("a/b/3", text: "3")
+            archive.directory("a/c")
+            archive.hardLink("a/c/4", to: "a/b/3")
+            try bench.add(archive)
+            #expect(Files.names(in: outside) == [])
+        }
+    }
+
+    @Test func `loops of links end`() async throws {
+        try await bench { bench throws in
+            var archive = TarArchive()
+            archive.symbolicLink("a", to: "b")
+            archive.symbolicLink("b", to: "a")
+            archive.file("a/x", text: "x")
+            #expect(try bench.failure(archive)?.code == .linkLoop)
+        }
+    }
+
+    @Test func `attributes of overlayfs and its whiteout device are refused`() async throws {
+        try await bench { bench throws in
+            for name in ["trusted.overlay.opaque", "trusted.overlay.redirect", "user.overlay.whiteout"] {
+                var archive = TarArchive()
+                archive.file("x", text: "x", attributes: [name: Array("y".utf8)], owner: 0)
+                #expect(try bench.failure(archive)?.code == .forbiddenAttribute, "\(name)")
+            }
+            var device = TarArchive()
+            device.add(.characterDevice, "gone", major: 0, minor: 0)
+            #expect(try bench.failure(device)?.code == .unsupportedEntry)
+        }
+    }
+
+    @Test(arguments: [".wh.", ".wh..", ".wh...", "d/.wh.", ".wh.d/x"])
+    func `whiteouts of nothing are refused`(_ path: String) async throws {
+        try await bench { bench throws in
+            var archive = TarArchive()
+            archive.directory("d")
+            archive.file(path)
+            #expect(try bench.failure(archive)?.code == .badWhiteout)
+        }
+    }
+
+    @Test func `a file where a directory has to be is refused`() async throws {
+        try await bench { bench throws in
+            var archive = TarArchive()
+            archive.file("f", text: "f")
+            archive.file("f/x", text: "x")
+            #expect(try bench.failure(archive)?.code == .parentNotDirectory)
+        }
+    }
+
+    @Test func `limits are kept`() async throws {
+        try await bench { bench throws in
+            var limits = UnpackLimits()
+            limits.entries = 3
+            var many = TarArchive()
+            for number in 0..<4 { many.file("\(number)") }
+            #expect(try bench.failure(many, limits: limits)?.code == .tooManyEntries)
+            limits = UnpackLimits()
+            limits.pathDepth = 5
+            var deep = TarArchive()
+            deep.file("a/b/c/d/e/f")
+            #expect(try bench.failure(deep, limits: limits)?.code == .pathTooLong)
+            var long = TarArchive()
+            long.file(String(repeating: "n", count: 256))
+            #expect(try bench.failure(long)?.code == .pathTooLong)
+            limits = UnpackLimits()
+            limits.totalBytes = 4096
+            var large = TarArchive()
+            large.file("x", [UInt8](repeating: 1, count: 8192))
+            #expect(try bench.failure(large, limits: limits)?.code == .tooLarge)
+            limits = UnpackLimits()
+            limits.fileSize = 100
+            #expect(try bench.failure(large, limits: limits)?.code == .tooLarge)
+            limits = UnpackLimits()
+            limits.attributeBytes = 100
+            var attributes = TarArchive()
+            attributes.file("x", text: "x", attributes: ["user.a": [UInt8](repeating: 65, count: 200)], owner: 0)
+            #expect(try bench.failure(attributes, limits: limits)?.code == .attributesTooLarge)
+        }
+    }
+
+    @Test func `damage anywhere in a small archive is an error or a layer, never a crash`() async throws {
+        try await bench { bench throws in
+            var archive = TarArchive()
+            archive.directory("d")
+            archive.file("d/x", text: "hello", attributes: ["user.k": Array("v".utf8)], owner: 0)
+            archive.hardLink("y", to: "d/x")
+            let bytes = archive.finished()
+            var generator = SystemRandomNumberGenerator()
+            for _ in 0..<300 {
+                var damaged = bytes
+                for _ in 0..<Int.random(in: 1...4, using: &generator) {
+                    damaged[Int.random(in: 0..<damaged.count, using: &generator)] = UInt8.random(in: 0...255, using: &generator)
+                }
+                _ = try LayerBench(bench.directory).unpack(damaged)
+            }
+        }
+    }
+}
+
+extension TarArchive {
+    mutating func file(_ path: String, text: String, attributes: [String: [UInt8]], owner: UInt32) {
+        file(path, Array(text.utf8), owner: owner, attributes: attributes)
+    }
+}
