@@ -6,7 +6,8 @@ internal import SystemPackage
 ///
 /// - Parameter descriptors: result socket, blob, staging directory, directory of the finished layers.
 /// - Returns: the exit status: 0 when a frame was sent, whatever it says.
-@c public func containerkit_role_unpacker(
+@c(containerkit_role_unpacker)
+public func unpackerRole(
     _ request: UnsafePointer<UInt8>?, _ size: Int, _ descriptors: UnsafePointer<CInt>?, _ count: CInt
 ) -> CInt {
     guard count == 4, let descriptors = unsafe descriptors, let request = unsafe request else { return 2 }

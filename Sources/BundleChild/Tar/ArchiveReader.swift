@@ -99,4 +99,3 @@ internal import SystemPackage
         return (stream.digest(), stream.produced, stream.consumed)
     }
 }
-

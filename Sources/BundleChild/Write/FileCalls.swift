@@ -1,7 +1,7 @@
 internal import CLinux
+internal import Glibc
 internal import LinuxSystem
 internal import SystemPackage
-internal import Glibc
 
 /// Calls on one name inside an open directory. A name is a single component, so no link is ever walked through.
 enum FileCalls {

@@ -5,7 +5,8 @@ enum CapabilitySet {
     /// Names in the kernel's order.
     /// - Throws: `.invalidOption` for an unknown name.
     static func resolve(_ security: BundleSecurity) throws(BundleError) -> [String] {
-        let dropped = try security.droppedCapabilities.map { name throws(BundleError) in try canonical(name, "security.droppedCapabilities") }
+        let dropped = try security.droppedCapabilities.map { name throws(BundleError) in try canonical(name, "security.droppedCapabilities")
+        }
         let added = try security.addedCapabilities.map { name throws(BundleError) in try canonical(name, "security.addedCapabilities") }
         var set = Set(added.contains("ALL") ? Defaults.allCapabilities : Defaults.capabilities)
         if dropped.contains("ALL") { set = [] }

@@ -33,7 +33,8 @@ enum ProcessConversion {
         }
         for (name, value) in options.environment.sorted(by: { $0.key < $1.key }) {
             guard !name.isEmpty, !name.contains("="), !name.utf8.contains(0), !value.utf8.contains(0) else {
-                throw BundleError(.invalidOption, .option("environment"), "\(name.debugDescription) is no name, or the value holds a NUL byte.")
+                throw BundleError(
+                    .invalidOption, .option("environment"), "\(name.debugDescription) is no name, or the value holds a NUL byte.")
             }
             set(name, value)
         }

@@ -31,7 +31,9 @@ enum ResourceConversion {
         var memory = RuntimeConfiguration.Memory()
         if let limit = resources.memory {
             // Docker's lower bound: less than this no program starts in.
-            guard limit >= 6 << 20, let limit = Int64(exactly: limit) else { throw invalid("memory", "\(limit) is below 6 MiB, or too large.") }
+            guard limit >= 6 << 20, let limit = Int64(exactly: limit) else {
+                throw invalid("memory", "\(limit) is below 6 MiB, or too large.")
+            }
             memory.limit = limit
             memory.swap = limit > Int64.max / 2 ? -1 : limit * 2
         }

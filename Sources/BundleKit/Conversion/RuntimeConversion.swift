@@ -86,7 +86,8 @@ public struct RuntimeConversion: Sendable {
     private func hostname() throws(BundleError) -> String {
         let name = options.hostname ?? String(containerID.prefix(12))
         guard (1...64).contains(name.utf8.count), name.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f && $0 != 0x2f }) else {
-            throw BundleError(.invalidOption, .option("hostname"), "\(name.debugDescription) is no name of 1 to 64 visible ASCII characters.")
+            throw BundleError(
+                .invalidOption, .option("hostname"), "\(name.debugDescription) is no name of 1 to 64 visible ASCII characters.")
         }
         return name
     }

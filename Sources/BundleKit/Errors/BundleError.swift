@@ -88,7 +88,8 @@ public struct BundleError: Error, Sendable {
                 + "(CAP_CHOWN, CAP_FOWNER, CAP_DAC_OVERRIDE, CAP_MKNOD, CAP_SYS_ADMIN for trusted attributes)."
         case .readOnlyFileSystem: "The file system is read-only: give the engine another root directory."
         case .tooManyOpenFiles: "Too many files are open: raise the limit (ulimit -n)."
-        case .notSupported: "The file system cannot store extended attributes: give the engine a root directory on ext4, xfs, btrfs or tmpfs."
+        case .notSupported:
+            "The file system cannot store extended attributes: give the engine a root directory on ext4, xfs, btrfs or tmpfs."
         default: "The call failed: \(errno)."
         }
     }

@@ -54,7 +54,8 @@ public final class LayerStore: Sendable {
             for name in ["sha256", "ingest", "unsynced"] {
                 let result = mkdirat(root.rawValue, name, 0o700)
                 if result < 0 && errno != EEXIST { throw Errno(rawValue: errno) }
-                opened.append(SharedDescriptor(try OwnedDescriptor.open(name, at: root, flags: O_DIRECTORY | O_NOFOLLOW, resolve: .beneath)))
+                opened.append(
+                    SharedDescriptor(try OwnedDescriptor.open(name, at: root, flags: O_DIRECTORY | O_NOFOLLOW, resolve: .beneath)))
             }
             let store = LayerStore(
                 directory: directory, durability: durability, finished: opened[0], ingest: opened[1], unsynced: opened[2])

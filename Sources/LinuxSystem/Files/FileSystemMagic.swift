@@ -1,5 +1,5 @@
-internal import Glibc
 internal import CLinux
+internal import Glibc
 package import SystemPackage
 
 /// The kind of file system that something lies on.

@@ -242,7 +242,8 @@ struct WriterTests {
             try TestDirectory.create(source)
             let name = String(repeating: "n", count: 200)
             try Command.run("truncate", "-s", "8M", source.appending("sparse").string)
-            try Command.run("sh", "-c", "printf end | dd of=\(source.appending("sparse").string) bs=1 seek=5000000 conv=notrunc 2>/dev/null")
+            try Command.run(
+                "sh", "-c", "printf end | dd of=\(source.appending("sparse").string) bs=1 seek=5000000 conv=notrunc 2>/dev/null")
             try Files.write("long", to: source.appending(name))
             for format in ["gnu", "pax"] {
                 let archive = try Command.run("tar", "-c", "--format=\(format)", "-S", "-C", source.string, ".").output
