@@ -15,10 +15,26 @@ public struct RuntimeConversion: Sendable {
     /// `linux.cgroupsPath` of the result.
     public var cgroupsPath: String?
 
+    /// A conversion of an image's own configuration.
+    public init(_ configuration: ImageConfiguration, options: BundleOptions, containerID: String) {
+        self.init(image: ImageDefaults(configuration), options: options, containerID: containerID)
+    }
+
     public init(image: ImageDefaults, options: BundleOptions, containerID: String) {
         self.image = image
         self.options = options
         self.containerID = containerID
+    }
+
+    /// The signal that asks the container to stop: the options', else the image's, else SIGTERM.
+    /// - Throws: `.invalidOption` where the image names no signal.
+    public func stopSignal() throws(BundleError) -> Signal {
+        if let signal = options.stopSignal { return signal }
+        guard let text = image.stopSignal else { return .terminate }
+        guard let signal = Signal(text) else {
+            throw BundleError(.invalidOption, .option("stopSignal"), "The image's \(text) is no signal; see signal(7).")
+        }
+        return signal
     }
 
     /// The configuration, with the user looked up in the image's layers.

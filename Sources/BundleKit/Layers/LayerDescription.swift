@@ -1,5 +1,6 @@
 internal import Crypto
 public import LinuxSystem
+public import OCIModel
 
 /// One layer of an image: a row of the manifest's `layers`, with its row of the configuration's `rootfs.diff_ids`.
 public struct LayerDescription: Sendable, Hashable {
@@ -20,18 +21,26 @@ public struct LayerDescription: Sendable, Hashable {
     }
 
     /// Joins the manifest's layers with the configuration's diff IDs.
-    /// - Throws: `.layerCountMismatch`.
+    /// - Throws: `.layerCountMismatch`, `.damagedLayer` for a negative size.
     public static func join(
-        layers: [(mediaType: String, digest: String, size: UInt64)], diffIDs: [String]
+        _ manifest: ImageManifest, _ configuration: ImageConfiguration
     ) throws(BundleError) -> [LayerDescription] {
-        guard layers.count == diffIDs.count else {
+        let diffIDs = configuration.rootfs.diffIDs
+        guard manifest.layers.count == diffIDs.count else {
             throw BundleError(
                 .layerCountMismatch, .image,
-                "The manifest has \(layers.count) layers, the configuration \(diffIDs.count) diff IDs: the image was made wrongly.")
+                "The manifest has \(manifest.layers.count) layers, the configuration \(diffIDs.count) diff IDs: the image was made wrongly.")
         }
-        return zip(layers, diffIDs).map {
-            LayerDescription(mediaType: $0.mediaType, digest: $0.digest, size: $0.size, diffID: $1)
+        var layers: [LayerDescription] = []
+        for (layer, diffID) in zip(manifest.layers, diffIDs) {
+            guard let size = UInt64(exactly: layer.size) else {
+                throw BundleError(.damagedLayer, .layer(layer.digest.description, entry: nil), "Its size \(layer.size) is negative.")
+            }
+            layers.append(
+                LayerDescription(
+                    mediaType: layer.mediaType.rawValue, digest: layer.digest.description, size: size, diffID: diffID.description))
         }
+        return layers
     }
 }
 

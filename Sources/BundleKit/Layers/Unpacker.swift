@@ -1,6 +1,7 @@
 package import BundleChild
 internal import Glibc
 internal import LinuxSystem
+public import OCIModel
 public import SpawnKit
 public import SystemPackage
 
@@ -62,6 +63,15 @@ public final class Unpacker: Sendable {
     /// An unpacker with a spawner of its own.
     public convenience init(store: LayerStore, spawner configuration: SpawnerConfiguration = SpawnerConfiguration()) {
         self.init(store: store, spawner: Spawner(configuration: configuration), limits: UnpackLimits())
+    }
+
+    /// Unpacks what is missing of an image.
+    /// - Throws: `.layerCountMismatch`, and what `unpack(_:from:progress:)` throws.
+    public func unpack(
+        _ manifest: ImageManifest, configuration: ImageConfiguration, from source: some LayerSource,
+        progress: (@Sendable (UnpackProgress) -> Void)? = nil
+    ) async throws(BundleError) -> UnpackedImage {
+        try await unpack(try LayerDescription.join(manifest, configuration), from: source, progress: progress)
     }
 
     /// Unpacks what is missing. On a failure nothing but whole layers is left.

@@ -37,6 +37,8 @@ public struct BundleOptions: Sendable, Hashable {
     public var sysctls: [String: String] = [:]
     /// Score added to the out-of-memory killer's, -1000…1000. 0 by default.
     public var oomScoreAdjustment = 0
+    /// Asks the container to stop; nil is the image's, else SIGTERM.
+    public var stopSignal: Signal?
     /// Labels, which become annotations beside the image's; a label of the same name wins.
     public var labels: [String: String] = [:]
     /// Annotations as they are; they win over labels.

@@ -1,3 +1,5 @@
+public import OCIModel
+
 /// What an image's configuration says about running it (image-spec 1.1, config.md, "config").
 public struct ImageDefaults: Sendable, Hashable {
     public var entrypoint: [String]
@@ -29,5 +31,17 @@ public struct ImageDefaults: Sendable, Hashable {
         self.labels = labels
         self.volumes = volumes
         self.exposedPorts = exposedPorts
+    }
+}
+
+extension ImageDefaults {
+    /// The part of an image's configuration that says how to run it.
+    public init(_ configuration: ImageConfiguration) {
+        let config = configuration.config
+        self.init(
+            entrypoint: config?.entrypoint ?? [], command: config?.command ?? [], environment: config?.environment ?? [],
+            user: config?.user ?? "", workingDirectory: config?.workingDirectory ?? "",
+            stopSignal: config?.stopSignal.flatMap { $0.isEmpty ? nil : $0 }, labels: config?.labels ?? [:],
+            volumes: (config?.volumes ?? [:]).keys.sorted(), exposedPorts: (config?.exposedPorts ?? [:]).keys.sorted())
     }
 }

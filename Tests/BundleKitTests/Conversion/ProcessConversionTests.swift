@@ -1,3 +1,4 @@
+import OCIModel
 import Testing
 
 @testable import BundleKit
@@ -49,11 +50,13 @@ struct ProcessConversionTests {
         }
     }
 
-    @Test func `stop signals`() throws {
-        #expect(try StopSignal.number("SIGTERM") == 15 && StopSignal.number("kill") == 9 && StopSignal.number("37") == 37)
-        #expect(try StopSignal.number("SIGRTMIN+3") == 37 && StopSignal.number("RTMAX-1") == 63)
-        for bad in ["", "0", "65", "SIGNOPE", "RTMIN+31", "-1"] {
-            #expect(throws: BundleError.self, "\(bad)") { try StopSignal.number(bad) }
+    @Test func `stop signal of the options, the image, or SIGTERM`() throws {
+        func signal(_ image: String?, _ chosen: Signal? = nil) throws -> Int32 {
+            var options = BundleOptions()
+            options.stopSignal = chosen
+            return try RuntimeConversion(image: ImageDefaults(stopSignal: image), options: options, containerID: "c").stopSignal().rawValue
         }
+        #expect(try signal(nil) == 15 && signal("SIGQUIT") == 3 && signal("SIGRTMIN+3") == 37 && signal("nonsense", .kill) == 9)
+        #expect(throws: BundleError.self) { try signal("nonsense") }
     }
 }

@@ -2,6 +2,7 @@ import BundleKit
 import Crypto
 import Glibc
 import LinuxSystem
+import OCIModel
 import SpawnKit
 import SystemPackage
 import TestSupport
@@ -124,7 +125,12 @@ struct UnpackerTests {
             await #expect { try await unpacker.unpack(wrong, from: blobs) } throws: { ($0 as? BundleError)?.code == .source }
             let many = [LayerDescription](repeating: layers[0], count: 501)
             await #expect { try await unpacker.unpack(many, from: blobs) } throws: { ($0 as? BundleError)?.code == .tooManyLayers }
-            #expect(throws: BundleError.self) { try LayerDescription.join(layers: [], diffIDs: ["x"]) }
+            let blob = Descriptor(mediaType: .layer, digest: try Digest(layers[0].digest), size: 1)
+            let manifest = ImageManifest(config: blob, layers: [blob])
+            let configuration = ImageConfiguration(architecture: "amd64", rootfs: .init(diffIDs: []))
+            await #expect { try await unpacker.unpack(manifest, configuration: configuration, from: blobs) } throws: {
+                ($0 as? BundleError)?.code == .layerCountMismatch
+            }
             #expect(try await store.keys() == [])
         }
     }
