@@ -29,7 +29,8 @@ public struct LayerDescription: Sendable, Hashable {
         guard manifest.layers.count == diffIDs.count else {
             throw BundleError(
                 .layerCountMismatch, .image,
-                "The manifest has \(manifest.layers.count) layers, the configuration \(diffIDs.count) diff IDs: the image was made wrongly.")
+                "The manifest has \(manifest.layers.count) layers, the configuration \(diffIDs.count) diff IDs: the image was made wrongly."
+            )
         }
         var layers: [LayerDescription] = []
         for (layer, diffID) in zip(manifest.layers, diffIDs) {

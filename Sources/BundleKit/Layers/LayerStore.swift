@@ -210,11 +210,14 @@ public final class LayerStore: Sendable {
         try file.write(Self.bootID())
     }
 
-    /// Flushes the file system once, when the policy says so, and forgets the marks of `keys`.
+    /// Flushes the file system once, when the policy says so and one of `keys` needs it, and forgets their marks. Those that a killed
+    /// program finished and did not flush count too.
     func flush(_ keys: [LayerKey]) throws(Errno) {
-        guard durability == .perImage, !keys.isEmpty else { return }
+        guard durability == .perImage else { return }
+        let marked = keys.filter { faccessat(unsynced.rawValue, $0.hex, F_OK, AT_SYMLINK_NOFOLLOW) == 0 }
+        if marked.isEmpty { return }
         try DirectoryCalls.flushFileSystem(of: finished)
-        for key in keys { unlinkat(unsynced.rawValue, key.hex, 0) }
+        for key in marked { unlinkat(unsynced.rawValue, key.hex, 0) }
     }
 
     /// A layer that was not flushed before another boot may be damaged in any way.

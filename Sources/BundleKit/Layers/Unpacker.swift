@@ -136,11 +136,11 @@ public final class Unpacker: Sendable {
             done[index] = layer
         }
         let finished = done.compactMap(\.self)
-        let new = finished.filter { !$0.wasPresent }.map(\.key)
         let store = store
-        if store.durability == .perImage && !new.isEmpty {
+        if store.durability == .perImage {
+            let all = finished.map(\.key)
             try await BlockingWork.run { () throws(BundleError) in
-                do throws(Errno) { try store.flush(new) } catch { throw .storage(error, store.directory) }
+                do throws(Errno) { try store.flush(all) } catch { throw .storage(error, store.directory) }
             }
         }
         return UnpackedImage(layers: finished, chainID: keys.last?.chainID ?? "", duration: .now - start)

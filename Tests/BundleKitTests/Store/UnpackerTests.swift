@@ -201,6 +201,32 @@ struct UnpackerTests {
         }
     }
 
+    @Test func `what a killed program did not flush is flushed with the next use`() async throws {
+        try await withUnpacker { directory, store, unpacker in
+            let (blobs, layers) = try describe(TestImage.busybox(), in: directory)
+            let key = try await unpacker.unpack(layers, from: blobs).layers[0].key
+            let mark = directory.appending("layers/unsynced").appending(key.hex)
+            try Files.write(try Files.text("/proc/sys/kernel/random/boot_id").split(separator: "\n").joined(), to: mark)
+            #expect(try await LayerStore.open(at: directory.appending("layers")).keys() == [key])
+            _ = try await unpacker.unpack(layers, from: blobs)
+            #expect(!Files.exists(mark))
+        }
+    }
+
+    @Test func `overlayfs is no upper directory`() async throws {
+        try await TestDirectory.with("upper") { directory in
+            for name in ["lower", "upper", "work", "merged"] { try TestDirectory.create(directory.appending(name)) }
+            try UpperDirectory.check(directory)
+            let options = "lowerdir=\(directory)/lower,upperdir=\(directory)/upper,workdir=\(directory)/work"
+            try Command.run("mount", "-t", "overlay", "-o", options, "overlay", directory.appending("merged").string)
+            defer { _ = try? Command.run("umount", directory.appending("merged").string) }
+            #expect { try UpperDirectory.check(directory.appending("merged")) } throws: {
+                ($0 as? BundleError)?.code == .unsuitableFileSystem
+            }
+            #expect { try UpperDirectory.check(directory.appending("missing")) } throws: { ($0 as? BundleError)?.code == .storage }
+        }
+    }
+
     @Test(.needsPrograms("umoci")) func `the merged tree is what umoci unpacks`() async throws {
         try await withUnpacker(.none) { directory, _, unpacker in
             var image = try TestImage.busybox()
