@@ -114,9 +114,12 @@ let package = Package(
             name: "BundleKitTests",
             dependencies: ["BundleKit", "BundleChild", "OCIModel", "LinuxSystem", "SpawnKit", "TestSupport", crypto, system]
         ),
+        .executableTarget(
+            name: "LaunchProbe", dependencies: ["RuntimeChild", "LinuxSystem", "CLinux", system], path: "Tests/LaunchProbe"
+        ),
         .testTarget(
             name: "RuntimeKitTests",
-            dependencies: ["RuntimeKit", "RuntimeChild", "OCIModel", "LinuxSystem", "TestSupport", system]
+            dependencies: ["RuntimeKit", "RuntimeChild", "LaunchProbe", "OCIModel", "LinuxSystem", "TestSupport", system]
         ),
         .testTarget(
             name: "ShimKitTests",

@@ -340,3 +340,5 @@ long ck_peer_credentials(int socket, int *pid, unsigned *uid, unsigned *gid);
 /// Binds or connects to a path socket, at most 107 bytes.
 long ck_bind_path(int socket, const char *path);
 long ck_connect_path(int socket, const char *path);
+
+#include "Launch.h"

@@ -15,4 +15,11 @@ public final class SharedDescriptor: Sendable {
 
     /// A second descriptor of the same open file description.
     public func duplicate() throws(Errno) -> OwnedDescriptor { try descriptor.duplicate() }
+
+    /// Lends the owned descriptor for a call that wants one.
+    package func withDescriptor<Result, Failure: Error>(
+        _ body: (borrowing OwnedDescriptor) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        try body(descriptor)
+    }
 }

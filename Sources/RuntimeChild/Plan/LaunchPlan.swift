@@ -20,6 +20,9 @@ package struct LaunchPlan: Sendable, Hashable {
     /// What the child does, in order, between its birth and its change of credentials.
     package var steps: [LaunchStep] = []
     package var process: ProcessPlan
+    /// Builds overlays by mount(2) in a short-lived mount namespace, as on kernels without `lowerdir+`. The launcher
+    /// falls back by itself; this makes the way testable everywhere.
+    package var forcesLegacyOverlay = false
 
     package init(containerID: String, process: ProcessPlan) {
         self.containerID = containerID

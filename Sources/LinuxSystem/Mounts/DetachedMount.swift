@@ -1,0 +1,43 @@
+internal import CLinux
+package import SystemPackage
+
+extension OwnedDescriptor {
+    /// A detached copy of the mount that `path` lies on, with `path` as its root: a bind mount that is nowhere yet.
+    /// - Parameter recursive: with everything mounted below it.
+    /// - Throws: the errno of open_tree(2).
+    package static func cloneMount(_ path: String, recursive: Bool) throws(Errno) -> OwnedDescriptor {
+        let flags = CUnsignedInt(OPEN_TREE_CLONE) | CUnsignedInt(O_CLOEXEC) | (recursive ? CUnsignedInt(AT_RECURSIVE) : 0)
+        return OwnedDescriptor(CInt(try check(ck_open_tree(AT_FDCWD, path, flags))))
+    }
+
+    /// A detached copy of the mount that this descriptor's file lies on, with that file as its root.
+    package borrowing func cloneMount(recursive: Bool) throws(Errno) -> OwnedDescriptor {
+        let flags =
+            CUnsignedInt(OPEN_TREE_CLONE) | CUnsignedInt(O_CLOEXEC) | CUnsignedInt(AT_EMPTY_PATH)
+            | (recursive ? CUnsignedInt(AT_RECURSIVE) : 0)
+        return OwnedDescriptor(CInt(try check(ck_open_tree(rawValue, "", flags))))
+    }
+
+    /// Puts this detached mount over the file or directory that `target` stands for.
+    /// - Throws: `Errno.notDirectory` when one is a directory and the other is not. See: man 2 move_mount.
+    package borrowing func moveMount(onto target: borrowing OwnedDescriptor) throws(Errno) {
+        try check(
+            ck_move_mount(
+                rawValue, "", target.rawValue, "",
+                CUnsignedInt(MOVE_MOUNT_F_EMPTY_PATH) | CUnsignedInt(MOVE_MOUNT_T_EMPTY_PATH)))
+    }
+
+    /// Puts this detached mount over a path of the caller's own, which nobody else controls.
+    package borrowing func moveMount(onto path: String) throws(Errno) {
+        try check(ck_move_mount(rawValue, "", AT_FDCWD, path, CUnsignedInt(MOVE_MOUNT_F_EMPTY_PATH)))
+    }
+
+    /// Sets and clears attributes (`MOUNT_ATTR_…`) of the mount whose root this descriptor is, and its propagation
+    /// (`MS_…`, or 0 to leave it). See: man 2 mount_setattr.
+    package borrowing func setMountAttributes(
+        set: UInt64 = 0, clear: UInt64 = 0, propagation: UInt64 = 0, recursive: Bool = false
+    ) throws(Errno) {
+        let flags = CUnsignedInt(AT_EMPTY_PATH) | (recursive ? CUnsignedInt(AT_RECURSIVE) : 0)
+        try check(ck_mount_setattr(rawValue, "", flags, set, clear, propagation, 0))
+    }
+}

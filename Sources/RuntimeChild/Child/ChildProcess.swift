@@ -1,0 +1,132 @@
+internal import CLinux
+internal import LinuxSystem
+internal import SystemPackage
+
+/// The last part of a child, the same for the first process of a container and for one of exec: streams, limits,
+/// credentials, filter, execve.
+struct ChildProcess {
+    let plan: ProcessPlan
+    let page: SharedPage
+    /// The child's end of the socket to the launcher; close-on-exec, and its end of file tells that execve worked.
+    let setup: CInt
+    /// What becomes descriptors 0 to 2; empty for those inherited.
+    let streams: [CInt]
+    /// Whether to wait for a byte before the filter and execve.
+    let parks: Bool
+    /// Whether the process must die with the launcher by itself, having no pid namespace that does it.
+    let bindsToParent: Bool
+    /// /proc of the host, opened while the host's mounts are there, when something must be written to it.
+    let hostProc: SharedDescriptor?
+    private var terminal: ChildTerminal?
+
+    init(
+        plan: ProcessPlan, page: SharedPage, setup: CInt, streams: [CInt], parks: Bool, bindsToParent: Bool,
+        hostProc: SharedDescriptor?
+    ) {
+        self.plan = plan
+        self.page = page
+        self.setup = setup
+        self.streams = streams
+        self.parks = parks
+        self.bindsToParent = bindsToParent
+        self.hostProc = hostProc
+    }
+
+    /// Whether `hostProc` is needed for this process.
+    static func needsHostProc(_ plan: ProcessPlan) -> Bool {
+        plan.oomScoreAdjust != nil || plan.apparmorProfile != nil || plan.selinuxLabel != nil
+    }
+
+    /// The terminal, made on first use.
+    mutating func terminal(in root: borrowing ContainerRoot) throws(Errno) -> ChildTerminal {
+        if let terminal { return terminal }
+        let made = try ChildTerminal(in: root, size: plan.terminalSize, uid: plan.uid)
+        terminal = made
+        return made
+    }
+
+    /// Waits for the launcher's word.
+    /// - Throws: `Errno.connectionReset` when it is gone.
+    func awaitByte() throws(Errno) {
+        var byte: UInt8 = 0
+        let setup = setup
+        if try retrying({ unsafe ck_read(setup, &byte, 1) }) == 0 { throw .connectionReset }
+    }
+
+    /// Becomes the program. `isAtRoot` says that the working directory is the container's root already.
+    mutating func become(_ root: borrowing ContainerRoot, isAtRoot: Bool) throws(Errno) {
+        // Made while memory can still be had without a filter's leave.
+        let image = ExecutableImage(plan)
+        try connectStreams(root)
+        try applyLimits()
+        try applyLabels()
+        page.enter(.closeDescriptors)
+        // Also before the working directory changes: a descriptor of the host's tree must not be a way out.
+        if setup > 3 { try check(ck_close_range(3, UInt32(setup) - 1, 0)) }
+        try check(ck_close_range(UInt32(setup) + 1, .max, 0))
+        page.enter(.workingDirectory)
+        let isThere = isAtRoot && plan.workingDirectory == "/"
+        // First with all privileges, for a directory only root may enter.
+        let entered = isThere ? 0 : unsafe ck_chdir(plan.workingDirectory)
+        ck_umask(plan.umask)
+        ck_empty_signal_mask()
+        if !plan.noNewPrivileges {
+            if parks { try park(image) }
+            try loadFilter()
+        }
+        try applyCredentials()
+        page.enter(.workingDirectory)
+        if entered < 0 { try check(unsafe ck_chdir(plan.workingDirectory)) }
+        if !isThere { try checkWorkingDirectory() }
+        if bindsToParent { try bindToParent() }
+        if plan.noNewPrivileges {
+            page.enter(.noNewPrivileges)
+            try check(ck_prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+            if parks { try park(image) }
+            try loadFilter()
+        }
+        page.enter(.exec)
+        throw image.execute()
+    }
+
+    private func park(_ image: ExecutableImage) throws(Errno) {
+        page.enter(.executable)
+        if let errno = image.findError() { throw errno }
+        page.enter(.parked)
+        var byte = SetupMessage.parked
+        try check(unsafe ck_send(setup, &byte, 1, nil, 0, 0))
+        try awaitByte()
+    }
+
+    private func loadFilter() throws(Errno) {
+        if plan.seccompProgram.isEmpty { return }
+        page.enter(.seccomp)
+        try check(unsafe ck_seccomp_load(plan.seccompFlags, plan.seccompProgram, plan.seccompProgram.count))
+    }
+
+    /// The directory may have been swapped for a link out of the root: its name then reads "(unreachable)".
+    private func checkWorkingDirectory() throws(Errno) {
+        var buffer = [CChar](repeating: 0, count: 4096)
+        try check(unsafe ck_getcwd(&buffer, buffer.count))
+        guard buffer[0] == CChar(UInt8(ascii: "/")) else { throw .permissionDenied }
+    }
+
+    /// Set after the last change of credentials, which clears it.
+    private func bindToParent() throws(Errno) {
+        let parent = ck_getppid()
+        try check(ck_prctl(PR_SET_PDEATHSIG, UInt(SIGKILL), 0, 0, 0))
+        // Gone before the signal was asked for: the socket's other end is closed then.
+        var polled = pollfd(fd: setup, events: 0, revents: 0)
+        if unsafe poll(&polled, 1, 0) > 0 || ck_getppid() != parent { throw .connectionReset }
+    }
+}
+
+/// Single bytes on the socket between launcher and child.
+enum SetupMessage {
+    /// Child: with the pty master.
+    static let terminal = UInt8(ascii: "T")
+    /// Child: waits before execve.
+    static let parked = UInt8(ascii: "P")
+    /// Launcher: the id maps are written, or go.
+    static let proceed = UInt8(ascii: "G")
+}

@@ -1,0 +1,91 @@
+internal import CLinux
+internal import LinuxSystem
+internal import SystemPackage
+
+/// The child of a launch, between clone3 and execve: a copy of the launcher with one thread, which never returns.
+///
+/// It neither aborts nor raises nor touches threads: as pid 1 of a new namespace that would end in a fault. Whatever
+/// fails is written into the shared page, and the process ends.
+struct ContainerChild: ~Copyable {
+    let plan: LaunchPlan
+    let prepared: PreparedTrees
+    let cgroups: [ContainerCgroup]
+    /// True when clone3 put the child into the v2 directory already.
+    let isInUnified: Bool
+    /// Opened by the launcher, as paths of the host.
+    let joined: [SharedDescriptor]
+    var root: ContainerRoot
+    var process: ChildProcess
+    /// The empty file system over masked directories, once one is covered.
+    var emptyDirectory: SharedDescriptor?
+
+    /// Does everything and becomes the container's program; never returns.
+    mutating func run() {
+        do throws(Errno) {
+            try enter()
+            for index in plan.steps.indices {
+                process.page.enter(.step, index)
+                try perform(plan.steps[index], index)
+            }
+            try process.become(root, isAtRoot: plan.steps.contains(.pivotRoot))
+        } catch {
+            process.page.fail(error)
+        }
+        ck_exit(127)
+    }
+
+    /// Cgroups and namespaces.
+    private mutating func enter() throws(Errno) {
+        ck_umask(0)
+        // First, while the ids are still the host's and may write there.
+        for (index, cgroup) in cgroups.enumerated() where !(cgroup.isUnified && isInUnified) {
+            process.page.enter(.enterCgroup, index)
+            // `tasks`, not `cgroup.procs`: moving a whole process waits for a grace period.
+            try ControlFile.write(
+                "0", to: cgroup.isUnified ? "cgroup.procs" : "tasks", in: cgroup.directory.rawValue)
+        }
+        if plan.namespaces.new & ck_CLONE_NEWUSER != 0 { try becomeRootOfUserNamespace() }
+        for (index, namespace) in plan.namespaces.joined.enumerated() where namespace.type != ck_CLONE_NEWPID {
+            process.page.enter(.joinNamespace, index)
+            try check(ck_setns(joined[index].rawValue, CInt(namespace.type)))
+        }
+        if plan.namespaces.newCgroup {
+            process.page.enter(.unshareCgroup)
+            try check(ck_unshare(ck_CLONE_NEWCGROUP))
+        }
+        if plan.namespaces.new & ck_CLONE_NEWTIME != 0 {
+            process.page.enter(.timeOffsets)
+            try makeTimeNamespace()
+        }
+        process.page.enter(.sessionKeyring)
+        let keyring = ck_keyctl_join_session(nil)
+        if keyring != -Int(ENOSYS) { try check(keyring) }
+    }
+
+    /// Waits until the launcher has written the id maps, and takes the namespace's root ids where it has them: what the
+    /// steps make then belongs to somebody inside.
+    private func becomeRootOfUserNamespace() throws(Errno) {
+        process.page.enter(.writeIDMaps)
+        try process.awaitByte()
+        if plan.namespaces.groupMappings.contains(where: { $0.container == 0 }) { try check(ck_setresgid(0, 0, 0)) }
+        if plan.namespaces.userMappings.contains(where: { $0.container == 0 }) { try check(ck_setresuid(0, 0, 0)) }
+        ck_prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+    }
+
+    /// Offsets can be set only while the namespace has no process; then this one moves in. See: man 7 time_namespaces.
+    private func makeTimeNamespace() throws(Errno) {
+        guard let proc = process.hostProc else { throw .noSuchFileOrDirectory }
+        try check(ck_unshare(ck_CLONE_NEWTIME))
+        var text = ""
+        for (clock, offset) in [
+            ("monotonic", plan.namespaces.monotonicOffset), ("boottime", plan.namespaces.boottimeOffset),
+        ] {
+            if let offset { text += "\(clock) \(offset.seconds) \(offset.nanoseconds)\n" }
+        }
+        if !text.isEmpty { try ControlFile.write(text, to: "self/timens_offsets", in: proc.rawValue) }
+        let namespace = OwnedDescriptor(
+            CInt(
+                try check(unsafe ck_openat(proc.rawValue, "self/ns/time_for_children", O_RDONLY | O_CLOEXEC, 0))))
+        try check(ck_setns(namespace.rawValue, CInt(ck_CLONE_NEWTIME)))
+    }
+}

@@ -1,0 +1,75 @@
+package import LinuxSystem
+
+extension LaunchPlan {
+    /// First word of an encoded plan. A plan outlives no program, but a shim may be older than its host.
+    private static let version: UInt32 = 0x434b_0001
+
+    /// The plan as a frame.
+    package func encode() -> [UInt8] {
+        var writer = FrameWriter(capacity: 16 * 1024)
+        writer.append(Self.version)
+        writer.append(flavour.rawValue)
+        writer.append(containerID)
+        namespaces.encode(&writer)
+        writer.append(cgroup != nil)
+        cgroup?.encode(&writer)
+        writer.append(trees) { writer, tree in tree.encode(&writer) }
+        writer.append(steps) { writer, step in step.encode(&writer) }
+        process.encode(&writer)
+        writer.append(forcesLegacyOverlay)
+        return writer.bytes
+    }
+
+    /// Decodes what `encode` made; nothing in it is believed.
+    package init(decoding bytes: [UInt8]) throws(FrameError) {
+        var reader = FrameReader(bytes)
+        let version: UInt32 = try reader.read()
+        guard version == Self.version else { throw .version(version) }
+        guard let flavour = Flavour(rawValue: try reader.read()) else { throw .invalidValue }
+        let containerID = try reader.readString()
+        let namespaces = try NamespacePlan(from: &reader)
+        let cgroup = try reader.readBool() ? try CgroupPlan(from: &reader) : nil
+        let trees = try reader.readArray { reader throws(FrameError) in try TreePlan(from: &reader) }
+        let steps = try reader.readArray { reader throws(FrameError) in try LaunchStep(from: &reader) }
+        self.init(containerID: containerID, process: try ProcessPlan(from: &reader))
+        forcesLegacyOverlay = try reader.readBool()
+        try reader.finish()
+        self.flavour = flavour
+        self.namespaces = namespaces
+        self.cgroup = cgroup
+        self.trees = trees
+        self.steps = steps
+        for step in steps where !step.refersToTrees(below: trees.count) { throw .invalidValue }
+    }
+}
+
+extension ExecPlan {
+    private static let version: UInt32 = 0x434b_1001
+
+    /// The plan as a frame.
+    package func encode() -> [UInt8] {
+        var writer = FrameWriter(capacity: 8 * 1024)
+        writer.append(Self.version)
+        process.encode(&writer)
+        return writer.bytes
+    }
+
+    /// Decodes what `encode` made; nothing in it is believed.
+    package init(decoding bytes: [UInt8]) throws(FrameError) {
+        var reader = FrameReader(bytes)
+        let version: UInt32 = try reader.read()
+        guard version == Self.version else { throw .version(version) }
+        self.init(process: try ProcessPlan(from: &reader))
+        try reader.finish()
+    }
+}
+
+extension LaunchStep {
+    /// False for a step that names a tree which the plan does not have.
+    fileprivate func refersToTrees(below count: Int) -> Bool {
+        switch self {
+        case .attachRoot(let tree), .attach(let tree, _): Int(tree) < count
+        default: true
+        }
+    }
+}

@@ -1,0 +1,15 @@
+extension LaunchPlan {
+    /// Index of the tree that becomes the root.
+    var rootTree: Int? {
+        for case .attachRoot(let tree) in steps { return Int(tree) }
+        return nil
+    }
+}
+
+extension NamespacePlan {
+    /// Flags of the namespaces to join.
+    var joinedTypes: UInt64 { joined.reduce(0) { $0 | $1.type } }
+
+    /// Flags of all namespaces that are not the launcher's own.
+    var all: UInt64 { new | joinedTypes | (newCgroup ? 0x0200_0000 /* CLONE_NEWCGROUP */ : 0) }
+}

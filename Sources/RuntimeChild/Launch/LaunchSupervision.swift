@@ -1,0 +1,96 @@
+internal import CLinux
+internal import LinuxSystem
+internal import SystemPackage
+
+/// The launcher's side of a child between its birth and its execve.
+struct LaunchSupervision {
+    let process: LaunchedProcess
+    let page: SharedPage
+    let setup: SharedDescriptor
+
+    /// Follows the child until execve, or until it is parked.
+    /// - Returns: the pty master, when it sent one.
+    /// - Throws: why there is no program; the child is reaped then.
+    func proceed(parks: Bool) throws(LaunchFailure) -> SharedDescriptor? {
+        var terminal: SharedDescriptor?
+        while true {
+            var byte: UInt8 = 0
+            var received: CInt = -1
+            var count = 1
+            let size = unsafe ck_receive(setup.rawValue, &byte, 1, &received, &count, 0)
+            if count == 1 { terminal = SharedDescriptor(OwnedDescriptor(received)) }
+            if size > 0 {
+                if byte == SetupMessage.parked && parks { return terminal }
+                continue
+            }
+            try conclude()
+            return terminal
+        }
+    }
+
+    /// Lets a child go on that waits.
+    func release() {
+        var byte = SetupMessage.proceed
+        // A child that is gone shows at the end of the socket.
+        unsafe ck_send(setup.rawValue, &byte, 1, nil, 0, 0)
+    }
+
+    /// Kills and reaps the child.
+    func end() {
+        ck_pidfd_send_signal(process.descriptor.rawValue, SIGKILL)
+        _ = try? ReapedProcess.wait(for: .descriptor(process.descriptor.rawValue), blocking: true)
+    }
+
+    /// The socket has ended: execve or death.
+    private func conclude() throws(LaunchFailure) {
+        if let failure = page.failure {
+            end()
+            throw failure
+        }
+        if page.phase == .exec && !diedBeforeExec() { return }
+        let last = page.phase
+        ck_pidfd_send_signal(process.descriptor.rawValue, SIGKILL)
+        let reaped = try? ReapedProcess.wait(for: .descriptor(process.descriptor.rawValue), blocking: true)
+        guard case .signaled(let signal, _) = reaped?.status else {
+            throw LaunchFailure(.died, index: last.rawValue, errno: .noChildProcess)
+        }
+        let isTrap = [SIGILL, SIGTRAP, SIGSEGV, SIGBUS, SIGABRT, SIGFPE].contains(signal)
+        throw LaunchFailure(isTrap ? .crashed : .died, index: last.rawValue, errno: .noChildProcess, signal: signal)
+    }
+
+    /// A filter that denies execve kills without a word. Asked only of a process that a signal has ended already: the
+    /// kernel remembers whether it ever executed a program.
+    private func diedBeforeExec() -> Bool {
+        var information = unsafe siginfo_t()
+        let options = CInt(WEXITED | WNOHANG | WNOWAIT)
+        let waited = unsafe ck_waitid(3 /* P_PIDFD */, process.descriptor.rawValue, &information, options, nil)
+        guard waited == 0, unsafe ck_siginfo_pid(&information) != 0,
+            unsafe ck_siginfo_code(&information) != CInt(CLD_EXITED),
+            let pid = try? process.descriptor.hostPid(),
+            let file = try? OwnedDescriptor.open("/proc/\(pid)/stat", flags: O_RDONLY),
+            let bytes = try? file.readAll(limit: 4096)
+        else { return false }
+        // man 5 proc_pid_stat: the fields after the name in parentheses; flags are the ninth field, seventh of these.
+        let rest = String(decoding: bytes, as: UTF8.self).split(separator: ")").last ?? ""
+        let fields = rest.split(separator: " ")
+        guard fields.count > 6, let flags = UInt64(fields[6]) else { return false }
+        return flags & 0x40 /* PF_FORKNOEXEC */ != 0
+    }
+
+    /// Writes the maps of the child's user namespace, which waits for that.
+    func writeIDMaps(_ plan: NamespacePlan) throws(LaunchFailure) {
+        do throws(Errno) {
+            let pid = try process.descriptor.hostPid()
+            let directory = try OwnedDescriptor.open("/proc/\(pid)", flags: O_PATH | O_DIRECTORY)
+            let lines = { (mappings: [NamespacePlan.IDMapping]) in
+                mappings.map { "\($0.container) \($0.host) \($0.size)\n" }.joined()
+            }
+            try ControlFile.write(lines(plan.userMappings), to: "uid_map", in: directory.rawValue)
+            try ControlFile.write(lines(plan.groupMappings), to: "gid_map", in: directory.rawValue)
+        } catch {
+            end()
+            throw LaunchFailure(.writeIDMaps, errno: error)
+        }
+        release()
+    }
+}

@@ -1,0 +1,113 @@
+internal import CLinux
+internal import LinuxSystem
+internal import SystemPackage
+
+/// Makes the first process of a container: cgroups, mount trees, clone3, and the child that carries out the plan.
+///
+/// The calling process has one thread, is not dumpable, and ignores no signal but SIGPIPE. Its children are its own:
+/// whoever calls waits for them.
+package enum Launcher {
+    /// Makes the container and starts its program.
+    /// - Parameter streams: the child's ends; nil with a terminal, or to hand on the caller's own 0 to 2.
+    /// - Throws: a failure after which nothing is left: no process, no cgroup, no descriptor.
+    package static func run(
+        _ plan: LaunchPlan, streams: consuming StandardStreams?
+    ) throws(LaunchFailure) -> LaunchedContainer {
+        try launch(plan, streams, parks: false).container
+    }
+
+    /// Makes the container and stops its first process before the filter and execve.
+    /// - Parameter streams: as for `run`.
+    /// - Throws: as `run`; a program that is not there is reported here (`.executable`).
+    package static func create(
+        _ plan: LaunchPlan, streams: consuming StandardStreams?
+    ) throws(LaunchFailure) -> ParkedContainer {
+        try launch(plan, streams, parks: true)
+    }
+
+    private static func launch(
+        _ plan: LaunchPlan, _ streams: consuming StandardStreams?, parks: Bool
+    ) throws(LaunchFailure) -> ParkedContainer {
+        var streams = streams
+        let joined = try openNamespaces(plan.namespaces)
+        let page = try SharedPage()
+        let cgroups = try PreparedCgroups(plan.cgroup)
+        do throws(LaunchFailure) {
+            let prepared = try PreparedTrees(plan)
+            let (process, setup) = try clone(plan, page, cgroups, prepared, joined, streams.numbers, parks)
+            // From here on the child holds the only copies.
+            closeStreams(&streams)
+            let container = LaunchedContainer(
+                process: process, cgroups: cgroups.cgroups, namespaces: plan.namespaces.all,
+                root: plan.rootTree.map { prepared.trees[$0] })
+            let supervision = LaunchSupervision(process: process, page: page, setup: setup)
+            if plan.namespaces.new & ck_CLONE_NEWUSER != 0 { try supervision.writeIDMaps(plan.namespaces) }
+            return ParkedContainer(container, supervision, terminal: try supervision.proceed(parks: parks), isParked: parks)
+        } catch {
+            cgroups.remove()
+            throw error
+        }
+    }
+
+    static func closeStreams(_ streams: inout StandardStreams?) { streams = nil }
+
+    private static func clone(
+        _ plan: LaunchPlan, _ page: SharedPage, _ cgroups: PreparedCgroups, _ prepared: PreparedTrees,
+        _ joined: [SharedDescriptor], _ streams: [CInt], _ parks: Bool
+    ) throws(LaunchFailure) -> (process: LaunchedProcess, setup: SharedDescriptor) {
+        do throws(Errno) {
+            let (near, far) = try SetupSocket.pair()
+            let needsProc = ChildProcess.needsHostProc(plan.process) || plan.namespaces.new & ck_CLONE_NEWTIME != 0
+            let proc = needsProc ? SharedDescriptor(try .open("/proc", flags: O_PATH | O_DIRECTORY)) : nil
+            // With an attached root its tree is where paths start; else the caller's own root.
+            let top: SharedDescriptor
+            if let tree = plan.rootTree {
+                top = prepared.trees[tree]
+            } else {
+                top = SharedDescriptor(try .open("/", flags: O_PATH | O_DIRECTORY))
+            }
+            let isOwn = (plan.namespaces.new | plan.namespaces.joinedTypes) & ck_CLONE_NEWPID == 0
+            let process = ChildProcess(
+                plan: plan.process, page: page, setup: far.rawValue, streams: streams, parks: parks,
+                bindsToParent: isOwn && plan.flavour == .supervised, hostProc: proc)
+            let own = try joinPidNamespace(plan.namespaces, joined)
+            // Time namespaces are made by the child, since offsets are set before anybody lives in one.
+            let namespaces = plan.namespaces.new & ~ck_CLONE_NEWTIME
+            // The maps of a process that is not dumpable belong to root, whoever made it.
+            let isMapped = namespaces & ck_CLONE_NEWUSER != 0
+            if isMapped { ck_prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) }
+            let born = Result { () throws(Errno) in try ProcessClone(namespaces, into: cgroups.unified).make() }
+            if case .success(.child(let isInUnified)) = born {
+                var child = ContainerChild(
+                    plan: plan, prepared: prepared, cgroups: cgroups.cgroups, isInUnified: isInUnified, joined: joined,
+                    root: ContainerRoot(OwnedDescriptor(top.rawValue)), process: process, emptyDirectory: nil)
+                child.run()
+            }
+            if isMapped { ck_prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) }
+            if let own { ck_setns(own.rawValue, CInt(ck_CLONE_NEWPID)) }
+            guard case .parent(let made) = try born.get() else { throw .noChildProcess }
+            return (made, near)
+        } catch { throw LaunchFailure(.clone, errno: error) }
+    }
+
+    /// With a pid namespace of another: joins it for the children to come.
+    /// - Returns: the caller's own, to return to.
+    private static func joinPidNamespace(
+        _ plan: NamespacePlan, _ joined: [SharedDescriptor]
+    ) throws(Errno) -> SharedDescriptor? {
+        guard let index = plan.joined.firstIndex(where: { $0.type == ck_CLONE_NEWPID }) else { return nil }
+        let own = SharedDescriptor(try .open("/proc/self/ns/pid", flags: O_RDONLY))
+        try check(ck_setns(joined[index].rawValue, CInt(ck_CLONE_NEWPID)))
+        return own
+    }
+
+    private static func openNamespaces(_ plan: NamespacePlan) throws(LaunchFailure) -> [SharedDescriptor] {
+        var opened: [SharedDescriptor] = []
+        for (index, namespace) in plan.joined.enumerated() {
+            do throws(Errno) {
+                opened.append(SharedDescriptor(try .open(namespace.path, flags: O_RDONLY)))
+            } catch { throw LaunchFailure(.joinNamespace, index: UInt32(index), errno: error) }
+        }
+        return opened
+    }
+}

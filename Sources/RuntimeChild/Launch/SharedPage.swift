@@ -1,0 +1,46 @@
+internal import CLinux
+internal import SystemPackage
+
+/// A page that launcher and child share until execve takes it out of the child's address space: the child says where
+/// it is and why it stopped without a system call, which its filter might deny.
+@safe final class SharedPage {
+    struct Record {
+        var phase: UInt32
+        var index: UInt32
+        var errno: Int32
+        /// Of exec: the pid of the process that the intermediate made.
+        var pid: Int32
+    }
+
+    private let record: UnsafeMutablePointer<Record>
+
+    init() throws(LaunchFailure) {
+        guard let page = unsafe ck_shared_page() else { throw LaunchFailure(.clone, errno: .noMemory) }
+        unsafe record = page.assumingMemoryBound(to: Record.self)
+    }
+
+    deinit { unsafe ck_unmap_page(record) }
+
+    /// The child: from here on, a failure or a death belongs to this phase.
+    func enter(_ phase: LaunchPhase, _ index: Int = 0) {
+        unsafe record.pointee.phase = phase.rawValue
+        unsafe record.pointee.index = UInt32(truncatingIfNeeded: index)
+    }
+
+    /// The child: why it stops.
+    func fail(_ errno: Errno) { unsafe record.pointee.errno = errno.rawValue }
+
+    var pid: Int32 {
+        get { unsafe record.pointee.pid }
+        set { unsafe record.pointee.pid = newValue }
+    }
+
+    var phase: LaunchPhase { LaunchPhase(rawValue: unsafe record.pointee.phase) ?? .crashed }
+
+    /// The failure the child reported, if it did.
+    var failure: LaunchFailure? {
+        let errno = unsafe record.pointee.errno
+        if errno == 0 { return nil }
+        return LaunchFailure(phase, index: unsafe record.pointee.index, errno: Errno(rawValue: errno))
+    }
+}
