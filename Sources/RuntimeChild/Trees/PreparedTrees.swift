@@ -31,9 +31,16 @@ struct PreparedTrees {
             return try legacy ? overlay.mountByPath() : overlay.mount()
         case .bind(let source, let recursive, let set, let clear, let attributesRecursive, let propagation, _):
             let mount = try OwnedDescriptor.cloneMount(source, recursive: recursive)
-            if set | clear | propagation != 0 {
-                try mount.setMountAttributes(
-                    set: set, clear: clear, propagation: propagation, recursive: attributesRecursive)
+            let spreads = propagation & ck_MS_REC != 0
+            let type = propagation & ~ck_MS_REC
+            if spreads == attributesRecursive || set | clear == 0 || type == 0 {
+                if set | clear | type != 0 {
+                    try mount.setMountAttributes(
+                        set: set, clear: clear, propagation: type, recursive: spreads || attributesRecursive)
+                }
+            } else {
+                try mount.setMountAttributes(set: set, clear: clear, recursive: attributesRecursive)
+                try mount.setMountAttributes(propagation: type, recursive: spreads)
             }
             return mount
         case .fileSystem(let type, let source, let options, let attributes):
