@@ -119,7 +119,9 @@ let package = Package(
         ),
         .testTarget(
             name: "RuntimeKitTests",
-            dependencies: ["RuntimeKit", "RuntimeChild", "LaunchProbe", "OCIModel", "LinuxSystem", "TestSupport", system]
+            dependencies: [
+                "RuntimeKit", "RuntimeChild", "LaunchProbe", "OCIModel", "LinuxSystem", "CLinux", "TestSupport", system,
+            ]
         ),
         .testTarget(
             name: "ShimKitTests",

@@ -36,7 +36,7 @@ enum ChildPlans {
             .makeDevice(path: "/dev/zero", type: .character, major: 1, minor: 5, mode: 0o666, uid: 0, gid: 0),
             .symlink(target: "pts/ptmx", path: "/dev/ptmx"),
             .symlink(target: "/proc/self/fd/1", path: "/dev/stdout"),
-            .maskPaths(["/proc/kcore", "/proc/acpi", "/proc/scsi", "/proc/nothing", "/sys/firmware"]),
+            .maskPaths(["/proc/kcore", "/proc/version", "/proc/acpi", "/proc/scsi", "/proc/nothing", "/sys/firmware"]),
             .makeReadOnly(["/proc/sys", "/proc/bus", "/proc/nothing"]),
             .pivotRoot,
             .setHostname("inside"),
@@ -102,7 +102,7 @@ struct LaunchProbe {
 
     /// Beside the test bundle.
     static var path: String {
-        let own = (try? Files.link("/proc/self/exe").string) ?? ""
+        let own = Files.link("/proc/self/exe") ?? ""
         // Under `swift test` the executable is a helper of the toolchain; the bundle is among its arguments.
         let candidates = [own] + CommandLine.arguments
         for candidate in candidates where candidate.contains(".build") {

@@ -10,6 +10,11 @@
 #endif
 
 static const uint64_t ck_CLONE_CLEAR_SIGHAND = CLONE_CLEAR_SIGHAND;
+static const int ck_P_PIDFD = 3;
+static const int ck_MNT_DETACH = 2;
+static const int ck_IOPRIO_WHO_PROCESS = 1;
+/// man 5 proc_pid_stat, flags: the process has not executed a program since its fork.
+static const uint64_t ck_PF_FORKNOEXEC = 0x40;
 static const uint64_t ck_MS_BIND = 4096;
 static const uint64_t ck_MS_REC = 16384;
 static const uint64_t ck_MS_SLAVE = 1 << 19;

@@ -41,7 +41,7 @@ package enum CgroupRemoval {
         for attempt in 0..<attempts {
             let result = unsafe ck_unlinkat(AT_FDCWD, cgroup.path, AT_REMOVEDIR)
             if result == 0 || result == -Int(ENOENT) { return }
-            guard result == -Int(EBUSY) || result == -Int(ENOTEMPTY) else { try check(result); return }
+            if result != -Int(EBUSY) && result != -Int(ENOTEMPTY) { try check(result) }
             // The first refusal may be a process still on its way out; from the second on something lives in there.
             if attempt > 0 {
                 killAll(all)

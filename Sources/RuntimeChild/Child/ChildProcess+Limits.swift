@@ -23,7 +23,7 @@ extension ChildProcess {
         }
         if let priority = plan.ioPriority {
             page.enter(.ioPriority)
-            try check(ck_ioprio_set(1 /* IOPRIO_WHO_PROCESS */, 0, CInt(priority)))
+            try check(ck_ioprio_set(ck_IOPRIO_WHO_PROCESS, 0, CInt(priority)))
         }
         if let personality = plan.personality {
             page.enter(.personality)

@@ -106,7 +106,7 @@ extension ContainerChild {
     private func pivotRoot() throws(Errno) {
         try check(ck_fchdir(root.rawValue))
         try check(unsafe ck_pivot_root(".", "."))
-        try check(unsafe ck_umount2(".", 2 /* MNT_DETACH */))
+        try check(unsafe ck_umount2(".", ck_MNT_DETACH))
     }
 
     private func setSysctl(_ name: String, _ value: String) throws(Errno) {

@@ -1,3 +1,5 @@
+internal import CLinux
+
 extension LaunchPlan {
     /// Index of the tree that becomes the root.
     var rootTree: Int? {
@@ -11,5 +13,5 @@ extension NamespacePlan {
     var joinedTypes: UInt64 { joined.reduce(0) { $0 | $1.type } }
 
     /// Flags of all namespaces that are not the launcher's own.
-    var all: UInt64 { new | joinedTypes | (newCgroup ? 0x0200_0000 /* CLONE_NEWCGROUP */ : 0) }
+    var all: UInt64 { new | joinedTypes | (newCgroup ? ck_CLONE_NEWCGROUP : 0) }
 }

@@ -63,7 +63,7 @@ struct LaunchSupervision {
     private func diedBeforeExec() -> Bool {
         var information = unsafe siginfo_t()
         let options = CInt(WEXITED | WNOHANG | WNOWAIT)
-        let waited = unsafe ck_waitid(3 /* P_PIDFD */, process.descriptor.rawValue, &information, options, nil)
+        let waited = unsafe ck_waitid(ck_P_PIDFD, process.descriptor.rawValue, &information, options, nil)
         guard waited == 0, unsafe ck_siginfo_pid(&information) != 0,
             unsafe ck_siginfo_code(&information) != CInt(CLD_EXITED),
             let pid = try? process.descriptor.hostPid(),
@@ -74,7 +74,7 @@ struct LaunchSupervision {
         let rest = String(decoding: bytes, as: UTF8.self).split(separator: ")").last ?? ""
         let fields = rest.split(separator: " ")
         guard fields.count > 6, let flags = UInt64(fields[6]) else { return false }
-        return flags & 0x40 /* PF_FORKNOEXEC */ != 0
+        return flags & ck_PF_FORKNOEXEC != 0
     }
 
     /// Writes the maps of the child's user namespace, which waits for that.

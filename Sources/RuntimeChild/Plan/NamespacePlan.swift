@@ -19,7 +19,10 @@ package struct NamespacePlan: Sendable, Hashable {
         package var type: UInt64
         /// Path on the host, for instance `/proc/<pid>/ns/net`.
         package var path: String
-        package init(type: UInt64, path: String) { self.type = type; self.path = path }
+        package init(type: UInt64, path: String) {
+            self.type = type
+            self.path = path
+        }
     }
 
     package struct IDMapping: Sendable, Hashable {
