@@ -126,7 +126,8 @@ let package = Package(
         .testTarget(
             name: "ShimKitTests",
             dependencies: [
-                "ShimKit", "ShimChild", "RuntimeKit", "RuntimeChild", "SpawnKit", "OCIModel", "LinuxSystem", "TestSupport", system,
+                "ShimKit", "ShimChild", "RuntimeKit", "RuntimeChild", "SpawnKit", "OCIModel", "LinuxSystem", "CLinux", "TestSupport",
+                nioPosix, logging, system,
             ]
         ),
         .testTarget(

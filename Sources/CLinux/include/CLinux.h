@@ -4,6 +4,7 @@
 #pragma once
 // No _GNU_SOURCE here: another module's view of the same C headers would differ, and Swift refuses to mix them.
 #include "CLandlock.h"
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
@@ -160,6 +161,15 @@ static inline long ck_read(int descriptor, void *bytes, size_t size) {
 static inline long ck_write(int descriptor, const void *bytes, size_t size) {
     return CK_SYSCALL(SYS_write, descriptor, bytes, size);
 }
+static inline long ck_pipe2(int descriptors[2], int flags) { return CK_SYSCALL(SYS_pipe2, descriptors, flags); }
+static inline long ck_getdents(int directory, void *entries, size_t size) {
+    return CK_SYSCALL(SYS_getdents64, directory, entries, size);
+}
+static inline long ck_fchown(int descriptor, unsigned user, unsigned group) {
+    return CK_SYSCALL(SYS_fchown, descriptor, user, group);
+}
+static inline long ck_flock(int descriptor, int operation) { return CK_SYSCALL(SYS_flock, descriptor, operation); }
+static inline long ck_accept(int socket) { return CK_SYSCALL(SYS_accept4, socket, NULL, NULL, SOCK_CLOEXEC); }
 static inline long ck_close_range(unsigned first, unsigned last, unsigned flags) {
     return CK_SYSCALL(SYS_close_range, first, last, flags);
 }
@@ -320,6 +330,10 @@ static inline long ck_seccomp(unsigned operation, unsigned flags, const struct s
 }
 static inline long ck_bpf(int command, union bpf_attr *attributes, unsigned size) {
     return CK_SYSCALL(SYS_bpf, command, attributes, size);
+}
+
+static inline long ck_epoll_ctl(int epoll, int operation, int descriptor, struct epoll_event *event) {
+    return CK_SYSCALL(SYS_epoll_ctl, epoll, operation, descriptor, event);
 }
 
 // MARK: sockets

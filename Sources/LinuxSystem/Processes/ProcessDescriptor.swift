@@ -14,3 +14,10 @@ extension OwnedDescriptor {
         try check(ck_pidfd_send_signal(rawValue, signal))
     }
 }
+
+extension SharedDescriptor {
+    /// Sends a signal to the process this pidfd stands for. See `OwnedDescriptor.sendSignal`.
+    package func sendSignal(_ signal: CInt) throws(Errno) {
+        try check(ck_pidfd_send_signal(rawValue, signal))
+    }
+}

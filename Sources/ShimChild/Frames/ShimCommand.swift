@@ -12,8 +12,9 @@ package enum ShimCommand: Sendable, Hashable {
     case resize(process: UInt32, rows: UInt16, columns: UInt16)
     /// A TCP connection made in the container's network namespace; its descriptor comes with the reply.
     case connect(address: [UInt8], port: UInt16, milliseconds: Int32)
-    /// The streams of a process: the lease of their one reader goes to this connection.
-    case attach(process: UInt32, takesOver: Bool)
+    /// The streams of a process: the lease of their one reader goes to this connection. `holder` is the
+    /// caller's process id, told to others who want the lease.
+    case attach(process: UInt32, takesOver: Bool, holder: Int32)
     /// Gives the lease back.
     case detach(process: UInt32)
     /// Closes the shim's copy of the writing end of standard input.
@@ -51,10 +52,11 @@ package enum ShimCommand: Sendable, Hashable {
             writer.append(address)
             writer.append(port)
             writer.append(milliseconds)
-        case .attach(let process, let takesOver):
+        case .attach(let process, let takesOver, let holder):
             writer.append(UInt8(5))
             writer.append(process)
             writer.append(takesOver)
+            writer.append(holder)
         case .detach(let process):
             writer.append(UInt8(6))
             writer.append(process)
@@ -86,7 +88,7 @@ package enum ShimCommand: Sendable, Hashable {
         case 3: command = .resize(process: try reader.read(), rows: try reader.read(), columns: try reader.read())
         case 4:
             command = .connect(address: try reader.readBytes(), port: try reader.read(), milliseconds: try reader.read())
-        case 5: command = .attach(process: try reader.read(), takesOver: try reader.readBool())
+        case 5: command = .attach(process: try reader.read(), takesOver: try reader.readBool(), holder: try reader.read())
         case 6: command = .detach(process: try reader.read())
         case 7: command = .closeInput(process: try reader.read())
         case 8: command = .pause

@@ -22,6 +22,10 @@ package struct ShimRequest: Sendable, Hashable {
     /// Remove them (and with them every trace) without being asked.
     package var removesItself: Bool
     package var streams: StreamPlans
+    /// Process id of the creator, who holds the streams first.
+    package var creatorPid: Int32
+    /// For the records: a pid of another boot says nothing.
+    package var bootID: String
     /// An encoded `LaunchPlan`.
     package var plan: [UInt8]
 
@@ -36,6 +40,8 @@ package struct ShimRequest: Sendable, Hashable {
         removedDirectories = []
         removesItself = false
         streams = StreamPlans()
+        creatorPid = 0
+        bootID = ""
     }
 
     package func encode() -> [UInt8] {
@@ -50,6 +56,8 @@ package struct ShimRequest: Sendable, Hashable {
         writer.append(removedDirectories) { $0.append($1) }
         writer.append(removesItself)
         streams.encode(&writer)
+        writer.append(creatorPid)
+        writer.append(bootID)
         writer.append(plan)
         return writer.bytes
     }
@@ -67,6 +75,8 @@ package struct ShimRequest: Sendable, Hashable {
         removedDirectories = try reader.readArray { (reader) throws(FrameError) in try reader.readString() }
         removesItself = try reader.readBool()
         streams = try StreamPlans(&reader)
+        creatorPid = try reader.read()
+        bootID = try reader.readString()
         plan = try reader.readBytes()
         try reader.finish()
     }

@@ -1,5 +1,4 @@
 package import LinuxSystem
-internal import Synchronization
 
 /// How a role ended.
 package enum RoleExit: Sendable, Hashable {
@@ -14,13 +13,7 @@ package final class RoleProcess: Sendable {
     package let pid: CInt
     /// A pidfd: readable when the process has ended.
     package let descriptor: SharedDescriptor
-    private let state = Mutex(State())
-
-    private struct State {
-        var exit: RoleExit?
-        var waiters: [UInt64: CheckedContinuation<RoleExit?, Never>] = [:]
-        var nextWaiter: UInt64 = 0
-    }
+    private let outcome = Outcome<RoleExit>()
 
     init(pid: CInt, descriptor: SharedDescriptor) {
         self.pid = pid
@@ -29,37 +22,10 @@ package final class RoleProcess: Sendable {
 
     /// Waits for the end. Any number of tasks may wait.
     /// - Throws: `CancellationError`; the process goes on.
-    package func wait() async throws(CancellationError) -> RoleExit {
-        let id = state.withLock { state in
-            state.nextWaiter += 1
-            return state.nextWaiter
-        }
-        let exit = await withTaskCancellationHandler {
-            await withCheckedContinuation { (continuation: CheckedContinuation<RoleExit?, Never>) in
-                let isWaiting = state.withLock { state in
-                    guard state.exit == nil, !Task.isCancelled else { return false }
-                    state.waiters[id] = continuation
-                    return true
-                }
-                if !isWaiting { continuation.resume(returning: self.exit) }
-            }
-        } onCancel: {
-            state.withLock { $0.waiters.removeValue(forKey: id) }?.resume(returning: nil)
-        }
-        guard let exit else { throw CancellationError() }
-        return exit
-    }
+    package func wait() async throws(CancellationError) -> RoleExit { try await outcome.value() }
 
     /// The exit, when it is known.
-    package var exit: RoleExit? { state.withLock { $0.exit } }
+    package var exit: RoleExit? { outcome.resolved }
 
-    func end(_ exit: RoleExit) {
-        let waiters = state.withLock { state -> [CheckedContinuation<RoleExit?, Never>] in
-            guard state.exit == nil else { return [] }
-            state.exit = exit
-            defer { state.waiters = [:] }
-            return Array(state.waiters.values)
-        }
-        for waiter in waiters { waiter.resume(returning: exit) }
-    }
+    func end(_ exit: RoleExit) { outcome.resolve(exit) }
 }

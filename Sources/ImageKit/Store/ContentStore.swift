@@ -1,0 +1,145 @@
+internal import CLinux
+internal import FoundationEssentials
+public import LinuxSystem
+public import OCIModel
+internal import Synchronization
+public import SystemPackage
+
+/// Blobs and names of images: an OCI image layout on disk, which skopeo and umoci read.
+///
+/// Several programs may use one store. Its calls block on the file system: from a thread of one's own. See: image-spec
+/// 1.1, image-layout.md.
+public final class ContentStore: Sendable {
+    /// How much a power failure may cost.
+    public enum Durability: Sendable {
+        /// One flush of the file system an image. After an unclean stop of the machine, blobs that were not flushed yet
+        /// are dropped.
+        case perImage
+        /// None: for tests, and stores in memory.
+        case none
+    }
+
+    /// `<root>/content`.
+    public let path: FilePath
+    public let durability: Durability
+    let bootID: String
+    private static let formatVersion = 1
+
+    /// Opens a store, and makes it when it is missing.
+    ///
+    /// - Parameter path: its directory; the parent exists. Downloads whose program has died are removed.
+    /// - Throws: `.storeTooNew`, `.permissionDenied`, `.storageFull`, `.storeUnusable`.
+    public init(at path: FilePath, durability: Durability = .perImage) throws(ImageError) {
+        self.path = path
+        self.durability = durability
+        do throws(Errno) {
+            for directory in [path, path.appending("blobs"), path.appending("blobs/sha256"), path.appending("blobs/sha512"),
+                path.appending("ingest"), path.appending("unsynced"), path.appending("trash")]
+            {
+                let result = ck_mkdirat(AT_FDCWD, directory.string, 0o700)
+                if result != -Int(EEXIST) { try check(result) }
+            }
+            let boot = try OwnedDescriptor.open("/proc/sys/kernel/random/boot_id", flags: O_RDONLY).readAll(limit: 64)
+            bootID = String(decoding: boot.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
+        } catch { throw ImageErrorAdvice.error(error, .path(path), "the image store cannot be made") }
+        try checkVersion()
+        do throws(Errno) {
+            try removeDeadIngests()
+            if try Self.contents(of: path.appending("oci-layout")) == nil {
+                try replace("oci-layout", with: "{\"imageLayoutVersion\":\"1.0.0\"}")
+            }
+        } catch { throw ImageErrorAdvice.error(error, .path(path), "the image store cannot be prepared") }
+    }
+
+    private func checkVersion() throws(ImageError) {
+        do throws(Errno) {
+            guard let text = try Self.contents(of: path.appending("format")) else {
+                return try replace("format", with: "\(Self.formatVersion)\n")
+            }
+            let version = Int(String(decoding: text.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)) ?? .max
+            if version <= Self.formatVersion { return }
+        } catch { throw ImageErrorAdvice.error(error, .path(path), "the store's format cannot be read") }
+        throw ImageError(.storeTooNew, .path(path), "the image store has a newer format than this program knows")
+    }
+
+    // MARK: blobs
+
+    func path(of digest: Digest) -> FilePath { path.appending("blobs/\(digest.algorithm.rawValue)/\(digest.hex)") }
+
+    /// Whether the store has the blob. One that an unclean stop may have damaged is dropped here.
+    public func contains(_ digest: Digest) -> Bool {
+        guard durability == .perImage else { return exists(path(of: digest)) }
+        let marker = path.appending("unsynced/\(digest.hex)")
+        if let boot = try? Self.contents(of: marker), String(decoding: boot, as: UTF8.self) != bootID {
+            _ = ck_unlinkat(AT_FDCWD, path(of: digest).string, 0)
+            _ = ck_unlinkat(AT_FDCWD, marker.string, 0)
+            return false
+        }
+        return exists(path(of: digest))
+    }
+
+    private func exists(_ path: FilePath) -> Bool {
+        var status = stat()
+        return ck_fstatat(AT_FDCWD, path.string, &status, AT_SYMLINK_NOFOLLOW) == 0
+    }
+
+    /// Opens a verified blob for reading, at its start.
+    /// - Throws: `.notInStore`.
+    public func openBlob(_ digest: Digest) throws(ImageError) -> OwnedDescriptor {
+        do throws(Errno) {
+            return try OwnedDescriptor.open(path(of: digest).string, flags: O_RDONLY | O_NOFOLLOW)
+        } catch { throw ImageErrorAdvice.error(error, .blob(digest), "the store does not have it") }
+    }
+
+    /// A small blob's bytes: a manifest or a configuration.
+    func document(_ digest: Digest, limit: Int = 4 << 20) throws(ImageError) -> [UInt8] {
+        let blob = try openBlob(digest)
+        do throws(Errno) { return try blob.readAll(limit: limit) } catch {
+            throw ImageErrorAdvice.error(error, .blob(digest), "it cannot be read")
+        }
+    }
+
+    // MARK: files
+
+    /// Replaces a file in one step; readers see the old or the new one.
+    func replace(_ name: String, with text: String) throws(Errno) {
+        let new = path.appending(".\(name).\(getpid()).\(UInt32.random(in: 0 ... .max))").string
+        let file = try OwnedDescriptor.open(new, flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
+        do throws(Errno) {
+            let bytes = Array(text.utf8)
+            var failure: Errno?
+            bytes.withUnsafeBytes { bytes in
+                do throws(Errno) { try file.writeAll(bytes) } catch { failure = error }
+            }
+            if let failure { throw failure }
+            if durability == .perImage, fsync(file.rawValue) != 0 { throw .ioError }
+            try check(ck_renameat2(AT_FDCWD, new, AT_FDCWD, path.appending(name).string, 0))
+        } catch {
+            _ = ck_unlinkat(AT_FDCWD, new, 0)
+            throw error
+        }
+        guard durability == .perImage else { return }
+        let directory = try OwnedDescriptor.open(path.string, flags: O_RDONLY | O_DIRECTORY)
+        if fsync(directory.rawValue) != 0 { throw .ioError }
+    }
+
+    /// - Returns: nil when there is no such file.
+    static func contents(of path: FilePath) throws(Errno) -> [UInt8]? {
+        do throws(Errno) {
+            return try OwnedDescriptor.open(path.string, flags: O_RDONLY | O_NOFOLLOW).readAll(limit: 64 << 20)
+        } catch {
+            if error == .noSuchFileOrDirectory { return nil }
+            throw error
+        }
+    }
+
+    /// Downloads hold a lock on their file; one whose lock can be taken has no program any more.
+    private func removeDeadIngests() throws(Errno) {
+        let directory = try OwnedDescriptor.open(path.appending("ingest").string, flags: O_RDONLY | O_DIRECTORY)
+        try DirectoryEntries.forEach(in: directory) { (name, _) throws(Errno) in
+            let file = path.appending("ingest/\(String(decoding: name, as: UTF8.self))").string
+            guard let descriptor = try? OwnedDescriptor.open(file, flags: O_RDWR | O_NOFOLLOW) else { return }
+            if ck_flock(descriptor.rawValue, LOCK_EX | LOCK_NB) == 0 { _ = ck_unlinkat(AT_FDCWD, file, 0) }
+        }
+    }
+}

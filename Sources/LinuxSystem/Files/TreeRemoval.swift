@@ -1,0 +1,73 @@
+internal import CLinux
+package import SystemPackage
+
+/// Removes a directory with everything in it, whatever a container has put there.
+///
+/// No symbolic link is followed and no mount is crossed. Directories deeper than a bound are first moved up, so that
+/// neither the stack nor the descriptor table grows with the depth that a container chose.
+package enum TreeRemoval {
+    private static let deepest = 48
+
+    /// - Throws: `Errno.deviceBusy` when something is mounted below (crossDeviceLink of the walk becomes this), or
+    ///   the first errno that stopped it. A directory that does not exist is no error.
+    package static func remove(_ path: String) throws(Errno) {
+        if ck_unlinkat(AT_FDCWD, path, AT_REMOVEDIR) == 0 { return }
+        let top: OwnedDescriptor
+        do throws(Errno) {
+            top = try OwnedDescriptor.open(path, flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+        } catch .noSuchFileOrDirectory { return }
+        var moved: UInt64 = 0
+        // Moved directories reappear at the top: go on until a pass moves nothing.
+        while true {
+            let before = moved
+            try empty(top, top: top, depth: 0, moved: &moved)
+            if moved == before { break }
+        }
+        let result = ck_unlinkat(AT_FDCWD, path, AT_REMOVEDIR)
+        if result != 0, result != -Int(ENOENT) { try check(result) }
+    }
+
+    private static func empty(
+        _ directory: borrowing OwnedDescriptor, top: borrowing OwnedDescriptor, depth: Int, moved: inout UInt64
+    ) throws(Errno) {
+        // Names first: removing while reading may skip entries on some file systems.
+        var names: [(name: [UInt8], isDirectory: Bool)] = []
+        try DirectoryEntries.forEach(in: directory) { (name, type) throws(Errno) in
+            names.append((name, type == UInt8(DT_DIR)))
+        }
+        for (name, isDirectory) in names {
+            let terminated = name.map { CChar(bitPattern: $0) } + [0]
+            if !isDirectory {
+                let result = ck_unlinkat(directory.rawValue, terminated, 0)
+                if result == 0 || result == -Int(ENOENT) { continue }
+                if result != -Int(EISDIR) { try check(result) }
+            }
+            let result = ck_unlinkat(directory.rawValue, terminated, AT_REMOVEDIR)
+            if result == 0 || result == -Int(ENOENT) { continue }
+            guard result == -Int(ENOTEMPTY) || result == -Int(EEXIST) else {
+                try check(result)
+                continue
+            }
+            if depth >= deepest {
+                moved += 1
+                try check(ck_renameat2(directory.rawValue, terminated, top.rawValue, ".removed-\(moved)", 0))
+                continue
+            }
+            let child = try OwnedDescriptor.open(
+                terminated, at: directory, flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW,
+                resolve: [.beneath, .noMountCrossing, .noSymlinks])
+            try empty(child, top: top, depth: depth + 1, moved: &moved)
+            try check(ck_unlinkat(directory.rawValue, terminated, AT_REMOVEDIR))
+        }
+    }
+}
+
+extension OwnedDescriptor {
+    /// As `open(_:at:…)`, for a name that need not be UTF-8.
+    fileprivate static func open(
+        _ name: [CChar], at directory: borrowing OwnedDescriptor, flags: CInt, resolve: ResolveFlags
+    ) throws(Errno) -> OwnedDescriptor {
+        let flags = UInt64(UInt32(bitPattern: flags | O_CLOEXEC))
+        return OwnedDescriptor(CInt(try check(ck_openat2(directory.rawValue, name, flags, 0, resolve.rawValue))))
+    }
+}

@@ -1,0 +1,142 @@
+internal import CLinux
+internal import LinuxSystem
+internal import RuntimeChild
+internal import SystemPackage
+
+extension Shim {
+    /// Carries out one command and answers it.
+    func handle(_ command: ShimCommand, id: UInt64, from peer: ShimPeer, descriptors: consuming DescriptorList) {
+        func reply(_ reply: ShimReply, _ descriptors: [SharedDescriptor] = []) {
+            peer.send(.reply(id: id, reply), descriptors: descriptors)
+        }
+        switch command {
+        case .start: reply(start())
+        case .signal(let process, let number, let all): reply(signal(process, number, all))
+        case .exec(let process, let plan, let planIsSealed, let streams):
+            exec(process, plan, planIsSealed, streams, descriptors, peer, reply)
+        case .resize(let process, let rows, let columns): reply(resize(process, rows, columns))
+        case .connect(let address, let port, let milliseconds): connect(address, port, milliseconds, reply)
+        case .attach(let process, let takesOver, let holder): attach(process, takesOver, holder, peer, reply)
+        case .detach(let process):
+            if let process = processes[process], process.reader?.peer === peer { process.reader = nil }
+            reply(.done)
+        case .closeInput(let process):
+            processes[process]?.streams.input = nil
+            reply(.done)
+        case .pause: reply(freeze(true))
+        case .resume: reply(freeze(false))
+        case .state: reply(.state(state, pid: processes[0]?.hostPid ?? 0))
+        case .delete:
+            request.removesItself = true
+            reply(.done)
+            end()
+        }
+    }
+
+    private func signal(_ number: UInt32, _ signal: Int32, _ all: Bool) -> ShimReply {
+        guard let container, state != .stopped else { return .wrongState(state) }
+        do throws(Errno) {
+            if all, signal == SIGKILL {
+                CgroupRemoval.killAll(container.cgroups)
+                // A container without a cgroup: its first process takes the others of its pid namespace with it.
+                try container.process.descriptor.sendSignal(SIGKILL)
+                return .done
+            }
+            guard let process = processes[number], !process.hasEnded else { throw .noSuchProcess }
+            try process.descriptor.sendSignal(signal)
+            return .done
+        } catch { return .failed(error) }
+    }
+
+    private func exec(
+        _ number: UInt32, _ bytes: [UInt8], _ isSealed: Bool, _ plans: StreamPlans, _ descriptors: consuming DescriptorList,
+        _ peer: ShimPeer, _ reply: (ShimReply, [SharedDescriptor]) -> Void
+    ) {
+        // Nothing may be made in a frozen container: it would never report.
+        guard let container, state == .running else { return reply(.wrongState(state), []) }
+        guard number != 0, processes[number] == nil else { return reply(.failed(.fileExists), []) }
+        var descriptors = descriptors
+        do throws(LaunchFailure) {
+            let plan = try Self.execPlan(bytes, isSealed, &descriptors)
+            var given: [SharedDescriptor] = []
+            while let descriptor = descriptors.take() { given.append(SharedDescriptor(descriptor)) }
+            var held = ShimStreams()
+            let streams: StandardStreams?
+            do throws(Errno) {
+                streams =
+                    plan.process.terminal
+                    ? nil : try ShimStreams.make(plans, given: given, uid: plan.process.uid, gid: plan.process.gid, held: &held)
+            } catch { throw LaunchFailure(.standardStreams, errno: error) }
+            let launched = try Launcher.exec(plan, in: container, streams: streams)
+            held.terminal = launched.terminal
+            makeNonBlocking(held.terminal)
+            let process = ShimProcess(
+                id: number, pid: launched.pid, hostPid: hostPid(of: launched), descriptor: launched.descriptor,
+                streams: held, startedAt: Self.now())
+            process.reader = (peer, 0)
+            processes[number] = process
+            let (ends, handed) = held.ends
+            reply(.streams(pid: process.hostPid, ends), handed)
+            // The caller's alone from now on, the terminal aside, which is resized here.
+            process.streams.output = nil
+            process.streams.error = nil
+            process.streams.input = nil
+        } catch {
+            reply(.launchFailed(error), [])
+        }
+    }
+
+    private static func execPlan(
+        _ bytes: [UInt8], _ isSealed: Bool, _ descriptors: inout DescriptorList
+    ) throws(LaunchFailure) -> ExecPlan {
+        var bytes = bytes
+        if isSealed {
+            do throws(Errno) {
+                guard let memory = descriptors.take() else { throw .badFileDescriptor }
+                bytes = try SealedMemory.read(memory, limit: 16 * 1024 * 1024)
+            } catch { throw LaunchFailure(.decodePlan, errno: error) }
+        }
+        do throws(FrameError) {
+            return try ExecPlan(decoding: bytes)
+        } catch { throw LaunchFailure(.decodePlan, errno: Errno(rawValue: EBADMSG)) }
+    }
+
+    private func resize(_ number: UInt32, _ rows: UInt16, _ columns: UInt16) -> ShimReply {
+        guard let terminal = processes[number]?.streams.terminal else { return .failed(Errno(rawValue: ENOTTY)) }
+        do throws(Errno) {
+            try TerminalControl.resize(terminal, rows: rows, columns: columns)
+            return .done
+        } catch { return .failed(error) }
+    }
+
+    private func connect(
+        _ address: [UInt8], _ port: UInt16, _ milliseconds: Int32, _ reply: (ShimReply, [SharedDescriptor]) -> Void
+    ) {
+        guard let container, state == .running else { return reply(.wrongState(state), []) }
+        do throws(Errno) {
+            // Bounded, since nothing else is served meanwhile; on loopback an answer comes at once.
+            let socket = try ContainerSocket.connect(
+                to: address, port: port, in: container.process.descriptor, milliseconds: min(max(milliseconds, 1), 1000))
+            reply(.done, [SharedDescriptor(socket)])
+        } catch { reply(.failed(error), []) }
+    }
+
+    private func attach(
+        _ number: UInt32, _ takesOver: Bool, _ holder: Int32, _ peer: ShimPeer, _ reply: (ShimReply, [SharedDescriptor]) -> Void
+    ) {
+        guard let process = processes[number] else { return reply(.wrongState(state), []) }
+        if let reader = process.reader, reader.peer !== peer, !takesOver { return reply(.busy(holder: reader.holder), []) }
+        process.reader = (peer, holder)
+        let (ends, descriptors) = process.streams.ends
+        reply(.streams(pid: process.hostPid, ends), descriptors)
+    }
+
+    private func freeze(_ freezes: Bool) -> ShimReply {
+        guard let container, state == (freezes ? .running : .paused) else { return .wrongState(state) }
+        do throws(Errno) {
+            if freezes { try CgroupFreezer.freeze(container.cgroups) } else { try CgroupFreezer.thaw(container.cgroups) }
+            state = freezes ? .paused : .running
+            return .done
+        } catch { return .failed(error) }
+    }
+}

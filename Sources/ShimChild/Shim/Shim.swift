@@ -1,0 +1,117 @@
+internal import CLinux
+internal import LinuxSystem
+internal import RuntimeChild
+internal import SystemPackage
+
+/// The parent of one container: holds its streams, reaps it, writes its exit record, and removes what it had.
+///
+/// One loop over poll(2), no thread. It never blocks on a peer.
+final class Shim {
+    var request: ShimRequest
+    var peers: [ShimPeer] = []
+    /// The host program: readable when it has ended.
+    let host: OwnedDescriptor
+    /// Descriptors of the request, for the streams; let go once the container is launched.
+    var given: [SharedDescriptor] = []
+    var directory: ShimDirectory?
+    var listener: SharedDescriptor?
+    var childSignal: SharedDescriptor?
+
+    var parked: ParkedContainer?
+    var container: LaunchedContainer?
+    /// The first process and those of exec that have not ended, and the ended ones whose streams are still read.
+    var processes: [UInt32: ShimProcess] = [:]
+    var state = ShimState.created
+    /// The loop ends with this status.
+    var exitStatus: CInt?
+
+    init(
+        _ request: ShimRequest, creator: consuming OwnedDescriptor, host: consuming OwnedDescriptor,
+        streams: consuming DescriptorList
+    ) {
+        self.request = request
+        self.host = host
+        peers = [ShimPeer(creator, isCreator: true)]
+        var streams = streams
+        while let descriptor = streams.take() { given.append(SharedDescriptor(descriptor)) }
+    }
+
+    func run() -> CInt {
+        launch()
+        while exitStatus == nil { turn() }
+        return exitStatus ?? 0
+    }
+
+    /// Waits for the next thing to happen and handles it.
+    private func turn() {
+        var polled: [pollfd] = []
+        func watch(_ descriptor: CInt, _ events: CInt) { polled.append(pollfd(fd: descriptor, events: Int16(events), revents: 0)) }
+        watch(childSignal?.rawValue ?? -1, POLLIN)
+        watch(request.isDurable ? -1 : host.rawValue, POLLIN)
+        watch(listener?.rawValue ?? -1, POLLIN)
+        let watched = peers
+        for peer in watched { watch(peer.descriptor.rawValue, peer.hasQueue ? POLLIN | POLLOUT : POLLIN) }
+
+        // A stopped container whose output nobody has read keeps its shim; whether it is drained shows by looking.
+        if unsafe poll(&polled, nfds_t(polled.count), state == .stopped ? 200 : -1) < 0 { return }
+        for (index, peer) in watched.enumerated() {
+            let events = CInt(polled[3 + index].revents)
+            if events & POLLOUT != 0 { peer.flush() }
+            if events & (POLLIN | POLLHUP | POLLERR) != 0 { receive(from: peer) }
+        }
+        if polled[0].revents != 0 { reap() }
+        if polled[2].revents != 0 { accept() }
+        let hostEnded = polled[1].revents != 0
+        dropLostPeers(hostEnded: hostEnded)
+        if state == .stopped, exitStatus == nil { leaveWhenDrained() }
+    }
+
+    // MARK: peers
+
+    private func accept() {
+        guard let listener else { return }
+        let result = ck_accept(listener.rawValue)
+        guard result >= 0 else { return }
+        let socket = OwnedDescriptor(CInt(result))
+        // The directory is 0700 and the socket 0600 already; this holds if somebody loosened them.
+        guard let peer = try? socket.peerCredentials(), peer.uid == geteuid() || peer.uid == 0 else { return }
+        peers.append(ShimPeer(socket, isCreator: false))
+    }
+
+    private func receive(from peer: ShimPeer) {
+        while exitStatus == nil {
+            do throws(Errno) {
+                guard let message = try peer.descriptor.receive(nonBlocking: true) else { return lose(peer) }
+                guard let (id, command) = try? ShimCommand.decode(message.bytes) else { return lose(peer) }
+                handle(command, id: id, from: peer, descriptors: message.takeDescriptors())
+            } catch {
+                if error != .resourceTemporarilyUnavailable { lose(peer) }
+                return
+            }
+        }
+    }
+
+    private var lost: [ShimPeer] = []
+    func lose(_ peer: ShimPeer) { lost.append(peer) }
+
+    /// The end of the creator, by its connection or its process, whichever shows first, is the end of a throwaway
+    /// container: the host may have children that keep the socket open, and an execve keeps the process.
+    private func dropLostPeers(hostEnded: Bool) {
+        lost += peers.filter(\.isLost)
+        let creatorIsLost = hostEnded || lost.contains(where: \.isCreator)
+        for peer in lost {
+            peers.removeAll { $0 === peer }
+            for process in processes.values where process.reader?.peer === peer { process.reader = nil }
+        }
+        lost = []
+        if creatorIsLost, !request.isDurable {
+            peers.removeAll(where: \.isCreator)
+            request.removesItself = true
+            end()
+        }
+    }
+
+    func tellAll(_ event: ShimEvent) {
+        for peer in peers { peer.send(event) }
+    }
+}

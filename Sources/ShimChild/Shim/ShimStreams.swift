@@ -1,0 +1,107 @@
+internal import CLinux
+internal import LinuxSystem
+internal import RuntimeChild
+internal import SystemPackage
+
+/// The ends that the shim holds of one process's standard streams: it copies no byte, it hands them over.
+struct ShimStreams {
+    /// Writing end of standard input.
+    var input: SharedDescriptor?
+    /// Reading ends.
+    var output: SharedDescriptor?
+    var error: SharedDescriptor?
+    /// The pty master, instead of the three.
+    var terminal: SharedDescriptor?
+
+    /// What a frame says of them, and the descriptors in that order.
+    var ends: (StreamEnds, [SharedDescriptor]) {
+        var ends: StreamEnds = []
+        var descriptors: [SharedDescriptor] = []
+        for (end, descriptor) in [
+            (StreamEnds.input, input), (.output, output), (.error, error), (.terminal, terminal),
+        ] {
+            guard let descriptor else { continue }
+            ends.insert(end)
+            descriptors.append(descriptor)
+        }
+        return (ends, descriptors)
+    }
+
+    /// Nothing is left that a reader could want.
+    var isDrained: Bool {
+        for descriptor in [output, error, terminal] {
+            guard let descriptor else { continue }
+            var count: CInt = 0
+            if unsafe ck_ioctl_pointer(descriptor.rawValue, ck_FIONREAD, &count) == 0, count > 0 { return false }
+        }
+        return true
+    }
+
+    /// Makes both sides of the streams of a process without a terminal.
+    ///
+    /// - Parameters:
+    ///   - given: descriptors that came with the request.
+    ///   - uid: the container's user, who owns the pipes, so that it can reopen /dev/stdout.
+    /// - Returns: the child's ends; nil when all three are /dev/null, which the shim's own already are.
+    /// - Throws: errno of opening a log file or making a pipe; `badFileDescriptor` for one that was not given.
+    static func make(
+        _ plans: StreamPlans, given: [SharedDescriptor], uid: UInt32, gid: UInt32, held: inout ShimStreams
+    ) throws(Errno) -> StandardStreams? {
+        if plans == StreamPlans() { return nil }
+        let input: OwnedDescriptor
+        if plans.input == .pipe {
+            let pipe = try Pipe(uid: uid, gid: gid)
+            try check(ck_fcntl(pipe.writing.rawValue, F_SETFL, Int(O_NONBLOCK)))
+            held.input = pipe.writing
+            input = try pipe.reading.duplicate()
+        } else {
+            input = try end(plans.input, given)
+        }
+        let output: OwnedDescriptor
+        if plans.output == .pipe {
+            output = try outputPipe(uid: uid, gid: gid, &held.output)
+        } else {
+            output = try end(plans.output, given)
+        }
+        let error: OwnedDescriptor
+        switch plans.error {
+        case .pipe: error = try outputPipe(uid: uid, gid: gid, &held.error)
+        case .sameAsOutput: error = try output.duplicate()
+        case .file where plans.error == plans.output: error = try output.duplicate()
+        default: error = try end(plans.error, given)
+        }
+        return StandardStreams(input: input, output: output, error: error)
+    }
+
+    private static func outputPipe(uid: UInt32, gid: UInt32, _ held: inout SharedDescriptor?) throws(Errno) -> OwnedDescriptor {
+        let pipe = try Pipe(uid: uid, gid: gid)
+        // The reading end's open file description is the shim's alone and it never reads, so the flag disturbs nobody.
+        try check(ck_fcntl(pipe.reading.rawValue, F_SETFL, Int(O_NONBLOCK)))
+        held = pipe.reading
+        return try pipe.writing.duplicate()
+    }
+
+    private static func end(_ plan: StreamPlan, _ given: [SharedDescriptor]) throws(Errno) -> OwnedDescriptor {
+        switch plan {
+        case .null: return try OwnedDescriptor.open("/dev/null", flags: O_RDWR)
+        case .descriptor(let index):
+            guard Int(index) < given.count else { throw .badFileDescriptor }
+            return try given[Int(index)].duplicate()
+        case .file(let path): return try OwnedDescriptor.open(path, flags: O_WRONLY | O_APPEND | O_CREAT, mode: 0o600)
+        case .pipe, .sameAsOutput: throw .invalidArgument
+        }
+    }
+
+    private struct Pipe {
+        let reading: SharedDescriptor
+        let writing: SharedDescriptor
+
+        init(uid: UInt32, gid: UInt32) throws(Errno) {
+            var numbers: [CInt] = [-1, -1]
+            try check(unsafe ck_pipe2(&numbers, O_CLOEXEC))
+            reading = SharedDescriptor(OwnedDescriptor(numbers[0]))
+            writing = SharedDescriptor(OwnedDescriptor(numbers[1]))
+            if uid != 0 || gid != 0 { try check(ck_fchown(reading.rawValue, uid, gid)) }
+        }
+    }
+}

@@ -1,0 +1,75 @@
+package import OCIModel
+
+/// What stands in `run/containers/<id>/state.json`: written once before the container is made, so that whoever finds
+/// the directory later knows what to clean up.
+package struct ContainerState: Sendable, Hashable, Codable {
+    /// Raised with each change that an older reader would misunderstand.
+    package static let currentVersion = 1
+
+    package struct Cgroup: Sendable, Hashable, Codable {
+        package var path: String
+        package var isUnified: Bool
+        package init(path: String, isUnified: Bool) {
+            self.path = path
+            self.isUnified = isUnified
+        }
+    }
+
+    package var version = currentVersion
+    package var id: String
+    package var bootID: String
+    /// Nanoseconds since 1970.
+    package var createdAt: Int64
+    package var isDurable: Bool
+    /// Everything goes when it ends.
+    package var removesItself: Bool
+    package var cgroups: [Cgroup]
+    /// Removed on delete, before the run directory.
+    package var removedDirectories: [String]
+    /// For lists: image, command, log file, terminal, … as the layer above likes.
+    package var details: [String: String]
+
+    package init(
+        id: ContainerID, bootID: String, createdAt: Int64, isDurable: Bool, removesItself: Bool, cgroups: [Cgroup],
+        removedDirectories: [String], details: [String: String]
+    ) {
+        self.id = id.description
+        self.bootID = bootID
+        self.createdAt = createdAt
+        self.isDurable = isDurable
+        self.removesItself = removesItself
+        self.cgroups = cgroups
+        self.removedDirectories = removedDirectories
+        self.details = details
+    }
+
+    /// As JSON. By hand, because Foundation's encoder would cost more than the container's process.
+    package var json: String {
+        var text = "{\"version\":\(version),\"id\":\(JSONText.string(id)),\"bootID\":\(JSONText.string(bootID)),"
+        text += "\"createdAt\":\(createdAt),\"isDurable\":\(isDurable),\"removesItself\":\(removesItself),\"cgroups\":["
+        text += cgroups.map { "{\"path\":\(JSONText.string($0.path)),\"isUnified\":\($0.isUnified)}" }.joined(separator: ",")
+        text += "],\"removedDirectories\":["
+        text += removedDirectories.map(JSONText.string).joined(separator: ",") + "],\"details\":{"
+        text += details.sorted { $0.key < $1.key }
+            .map { "\(JSONText.string($0.key)):\(JSONText.string($0.value))" }.joined(separator: ",")
+        return text + "}}\n"
+    }
+}
+
+/// JSON's string syntax, RFC 8259 section 7.
+enum JSONText {
+    static func string(_ value: String) -> String {
+        var text = "\""
+        for scalar in value.unicodeScalars {
+            switch scalar {
+            case "\"": text += "\\\""
+            case "\\": text += "\\\\"
+            case "\u{00}"..<"\u{20}":
+                let digits = String(scalar.value, radix: 16)
+                text += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            default: text.unicodeScalars.append(scalar)
+            }
+        }
+        return text + "\""
+    }
+}

@@ -1,0 +1,146 @@
+internal import CLinux
+internal import FoundationEssentials
+internal import LinuxSystem
+internal import OCIModel
+internal import ShimChild
+internal import SystemPackage
+
+/// `run/containers/<id>` as programs see it. Every call blocks on the file system (a tmpfs, as a rule): from a thread
+/// of one's own.
+struct RunDirectory: Sendable {
+    let path: FilePath
+    let container: ContainerID
+
+    init(_ container: ContainerID, in run: FilePath) {
+        self.container = container
+        path = run.appending("containers").appending(container.description)
+    }
+
+    /// Makes the directory with its state file.
+    /// - Throws: `.alreadyExists`.
+    func make(_ state: ContainerState) throws(ShimError) {
+        let result = ck_mkdirat(AT_FDCWD, path.string, 0o700)
+        if result == -Int(EEXIST) {
+            throw ShimError(.alreadyExists, container: container, "a container of this name exists")
+        }
+        do throws(Errno) {
+            try check(result)
+            let file = try OwnedDescriptor.open(
+                path.appending("state.json").string, flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
+            try file.write(state.json)
+        } catch {
+            throw ShimError(.commandFailed, container: container, errno: error, "cannot make \(path)")
+        }
+    }
+
+    /// - Returns: nil when there is no such container; a directory without a state is one that is being made, or whose
+    ///   maker died.
+    func state() throws(ShimError) -> ContainerState? {
+        guard let text = try read("state.json") else { return nil }
+        do {
+            let state = try JSONDecoder().decode(ContainerState.self, from: Data(text))
+            guard state.version <= ContainerState.currentVersion else {
+                throw ShimError(.stateUnreadable, container: container, "a newer version of this package made it")
+            }
+            return state
+        } catch let error as ShimError {
+            throw error
+        } catch {
+            throw ShimError(.stateUnreadable, container: container, "\(path)/state.json makes no sense", cause: error)
+        }
+    }
+
+    /// The exit record, once there is one.
+    func exitRecord() throws(ShimError) -> ExitRecord? {
+        guard let text = try read("exit.json") else { return nil }
+        do {
+            return try JSONDecoder().decode(StoredExit.self, from: Data(text)).record
+        } catch {
+            throw ShimError(.stateUnreadable, container: container, "\(path)/exit.json makes no sense", cause: error)
+        }
+    }
+
+    /// The first process's host pid, if it is of this boot.
+    func pid(bootID: String) -> Int32? {
+        guard let text = try? read("pid") else { return nil }
+        let words = String(decoding: text, as: UTF8.self).split { $0 == " " || $0 == "\n" }
+        guard words.count == 3, words[2] == bootID else { return nil }
+        return Int32(words[0])
+    }
+
+    /// Whether a shim holds the container's lock.
+    var isSupervised: Bool {
+        guard let lock = try? OwnedDescriptor.open(path.appending("lock").string, flags: O_RDWR) else { return false }
+        return ck_flock(lock.rawValue, LOCK_EX | LOCK_NB) == -Int(EWOULDBLOCK)
+    }
+
+    /// Takes the lock, if no shim lives.
+    /// - Returns: nil while one does.
+    func takeLock() throws(Errno) -> OwnedDescriptor? {
+        let lock = try OwnedDescriptor.open(path.appending("lock").string, flags: O_RDWR | O_CREAT, mode: 0o600)
+        let result = ck_flock(lock.rawValue, LOCK_EX | LOCK_NB)
+        if result == -Int(EWOULDBLOCK) { return nil }
+        try check(result)
+        return lock
+    }
+
+    /// Writes the record that nobody else wrote. Once: two sweeps at the same time do not both succeed.
+    func writeOnce(_ record: ExitRecord, bootID: String) throws(Errno) {
+        let new = path.appending("exit.json.\(getpid())").string
+        let file = try OwnedDescriptor.open(new, flags: O_WRONLY | O_CREAT | O_TRUNC, mode: 0o600)
+        try file.write(record.json(bootID: bootID))
+        let result = ck_renameat2(AT_FDCWD, new, AT_FDCWD, path.appending("exit.json").string, CUnsignedInt(RENAME_NOREPLACE))
+        if result == -Int(EEXIST) {
+            _ = ck_unlinkat(AT_FDCWD, new, 0)
+        } else {
+            try check(result)
+        }
+    }
+
+    private func read(_ name: String) throws(ShimError) -> [UInt8]? {
+        do throws(Errno) {
+            return try OwnedDescriptor.open(path.appending(name).string, flags: O_RDONLY | O_NOFOLLOW).readAll(limit: 1 << 20)
+        } catch {
+            if error == .noSuchFileOrDirectory { return nil }
+            throw ShimError(.stateUnreadable, container: container, errno: error, "cannot read \(path)/\(name)")
+        }
+    }
+}
+
+/// The JSON form of an exit record; see `ExitRecord.json`.
+private struct StoredExit: Decodable {
+    var status: String
+    var value: Int32
+    var pid: Int32
+    var startedAt: Int64
+    var endedAt: Int64
+    var userMicroseconds: Int64
+    var systemMicroseconds: Int64
+    var peakResidentKiB: Int64
+    var cpuMicroseconds: Int64
+    var memoryPeakBytes: Int64
+    var pidsPeak: Int64
+
+    var record: ExitRecord {
+        get throws {
+            let status: ExitRecord.Status =
+                switch self.status {
+                case "exited": .exited(value)
+                case "signaled": .signaled(value, coreDumped: false)
+                case "dumped": .signaled(value, coreDumped: true)
+                case "outOfMemory": .outOfMemory
+                case "supervisorLost": .supervisorLost
+                default:
+                    throw DecodingError.dataCorrupted(.init(codingPath: [], debugDescription: "unknown status \(self.status)"))
+                }
+            var record = ExitRecord(status: status, pid: pid, startedAt: startedAt, endedAt: endedAt)
+            record.userMicroseconds = userMicroseconds
+            record.systemMicroseconds = systemMicroseconds
+            record.peakResidentKiB = peakResidentKiB
+            record.cpuMicroseconds = cpuMicroseconds
+            record.memoryPeakBytes = memoryPeakBytes
+            record.pidsPeak = pidsPeak
+            return record
+        }
+    }
+}

@@ -1,0 +1,85 @@
+internal import CLinux
+internal import LinuxSystem
+internal import OCIModel
+internal import RuntimeChild
+internal import ShimChild
+internal import SystemPackage
+
+/// Cleans up after a shim that died: kills what may still run, writes the record, removes what is left.
+///
+/// Its condition is the container's lock, which a shim holds as long as it lives. Blocks; from a thread of one's own.
+struct Sweep {
+    let directory: RunDirectory
+    let bootID: String
+
+    enum Finding {
+        /// A shim lives.
+        case supervised
+        /// The container had ended in order; its record.
+        case ended(ExitRecord)
+        /// The shim was lost; this record was written, or everything was removed.
+        case lost(ExitRecord)
+        /// There is nothing.
+        case nothing
+    }
+
+    /// - Throws: errno of what could not be removed; the next sweep tries again.
+    func run() throws -> Finding {
+        guard let state = try directory.state() else { return try removeUnborn() }
+        guard let lock = try directory.takeLock() else { return .supervised }
+        defer { withExtendedLifetime(lock) {} }
+        if let record = try directory.exitRecord() {
+            try removeCgroups(of: state)
+            if state.removesItself { try remove(state) }
+            return .ended(record)
+        }
+        try removeCgroups(of: state)
+        let record = ExitRecord(status: .supervisorLost, pid: 0, startedAt: state.createdAt, endedAt: state.createdAt)
+        // A record under another boot id would still be true: the container does not run.
+        if state.removesItself { try remove(state) } else { try directory.writeOnce(record, bootID: bootID) }
+        return .lost(record)
+    }
+
+    /// Deletes a stopped container.
+    /// - Returns: false while a shim lives.
+    func delete() throws -> Bool {
+        guard let state = try directory.state() else {
+            _ = try removeUnborn()
+            return true
+        }
+        guard let lock = try directory.takeLock() else { return false }
+        defer { withExtendedLifetime(lock) {} }
+        try removeCgroups(of: state)
+        try remove(state)
+        return true
+    }
+
+    private func remove(_ state: ContainerState) throws(Errno) {
+        for path in state.removedDirectories { try TreeRemoval.remove(path) }
+        try TreeRemoval.remove(directory.path.string)
+    }
+
+    /// A directory whose maker died before it wrote the state, or one that is being made this moment: only an old one.
+    private func removeUnborn() throws(Errno) -> Finding {
+        var status = stat()
+        guard stat(directory.path.string, &status) == 0 else { return .nothing }
+        var now = timespec()
+        clock_gettime(CLOCK_REALTIME, &now)
+        if now.tv_sec - status.st_mtim.tv_sec > 10 { try TreeRemoval.remove(directory.path.string) }
+        return .nothing
+    }
+
+    private func removeCgroups(of state: ContainerState) throws(Errno) {
+        var cgroups: [ContainerCgroup] = []
+        for cgroup in state.cgroups {
+            do throws(Errno) {
+                let descriptor = try OwnedDescriptor.open(cgroup.path, flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+                cgroups.append(
+                    ContainerCgroup(path: cgroup.path, isUnified: cgroup.isUnified, directory: SharedDescriptor(descriptor)))
+            } catch .noSuchFileOrDirectory { continue }
+        }
+        if cgroups.isEmpty { return }
+        CgroupRemoval.killAll(cgroups)
+        try CgroupRemoval.remove(cgroups)
+    }
+}

@@ -1,0 +1,90 @@
+public import LinuxSystem
+internal import CLinux
+internal import SystemPackage
+
+/// Standard output or standard error of a process, as an asynchronous sequence of chunks of bytes.
+///
+/// It is pulled: a process that writes more than the pipe holds waits until it is read. One task reads; a second
+/// iterator continues where the first stopped.
+public struct ContainerOutput: AsyncSequence, Sendable {
+    public typealias Element = [UInt8]
+
+    private let reader: OutputReader?
+
+    init(_ descriptor: SharedDescriptor?, reactor: Reactor) {
+        reader = descriptor.map { OutputReader($0, reactor: reactor) }
+    }
+
+    /// An output that is empty: discarded, or given to somebody else.
+    static func empty(_ reactor: Reactor) -> ContainerOutput { ContainerOutput(nil, reactor: reactor) }
+
+    public struct AsyncIterator: AsyncIteratorProtocol {
+        let reader: OutputReader?
+
+        /// The next chunk, at most 64 KiB; nil at the end.
+        /// - Throws: `CancellationError`, or `ShimError` when reading fails.
+        public mutating func next() async throws -> [UInt8]? { try await reader?.read() }
+    }
+
+    public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(reader: reader) }
+
+    /// Everything until the end.
+    ///
+    /// - Parameter limit: bytes. Whatever comes after them is read and thrown away, so that the process does not hang.
+    /// - Returns: the bytes, and whether there were more.
+    /// - Throws: as the iterator.
+    public func collect(limit: Int) async throws -> (bytes: [UInt8], isTruncated: Bool) {
+        var bytes: [UInt8] = []
+        var isTruncated = false
+        for try await chunk in self {
+            let room = limit - bytes.count
+            if chunk.count <= room {
+                bytes.append(contentsOf: chunk)
+            } else {
+                bytes.append(contentsOf: chunk.prefix(room))
+                isTruncated = true
+            }
+        }
+        return (bytes, isTruncated)
+    }
+
+    /// The output as lines of text without their terminators; invalid UTF-8 is repaired.
+    public var lines: ContainerLines { ContainerLines(self) }
+
+    /// The descriptor itself, for a program that reads it by its own means (it is non-blocking). Nil when there is
+    /// none. Reading it here and there splits the stream between the two.
+    /// - Throws: `Errno.tooManyOpenFiles`.
+    public func descriptor() throws -> OwnedDescriptor? { try reader?.descriptor.duplicate() }
+}
+
+/// Reads a pipe or a pty master as it becomes ready.
+final class OutputReader: Sendable {
+    private static let chunk = 64 * 1024
+    let descriptor: SharedDescriptor
+    private let readiness: Readiness
+
+    init(_ descriptor: SharedDescriptor, reactor: Reactor) {
+        self.descriptor = descriptor
+        readiness = Readiness(descriptor, writing: false, reactor: reactor)
+    }
+
+    /// - Returns: nil at the end.
+    func read() async throws -> [UInt8]? {
+        while true {
+            var result = 0
+            let bytes = [UInt8](unsafeUninitializedCapacity: Self.chunk) { buffer, count in
+                result = ck_read(descriptor.rawValue, buffer.baseAddress, buffer.count)
+                count = Swift.max(0, result)
+            }
+            switch result {
+            case 1...: return bytes
+            // A pty master whose last slave was closed says EIO: the end.
+            case 0, -Int(EIO): return nil
+            case -Int(EINTR): continue
+            case -Int(EAGAIN): try await readiness.wait()
+            default:
+                throw ShimError(.streamFailed, errno: Errno(rawValue: CInt(-result)), "cannot read the output of the process")
+            }
+        }
+    }
+}

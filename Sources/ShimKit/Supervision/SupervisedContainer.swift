@@ -1,0 +1,316 @@
+internal import CLinux
+internal import LinuxSystem
+internal import Logging
+package import OCIModel
+internal import RuntimeChild
+internal import RuntimeKit
+internal import ShimChild
+internal import SpawnKit
+internal import Synchronization
+internal import SystemPackage
+
+/// A container and the connection to its shim.
+package final class SupervisedContainer: Sendable {
+    package let id: ContainerID
+    /// Outlives this program.
+    package let isDurable: Bool
+    let directory: RunDirectory
+    let supervisor: Supervisor
+    let removesItself: Bool
+    private let state: Mutex<State>
+
+    /// The shim, where this program made it.
+    let shim = Outcome<RoleProcess>()
+    private let started = Outcome<Result<ProcessStreams, ShimError>>()
+    private let exit = Outcome<ExitRecord>()
+    /// The connection has ended, and with it the container or our hold of it; what could not be removed.
+    private let gone = Outcome<Errno?>()
+
+    private struct State {
+        var connection: ShimConnection?
+        /// For naming what failed; let go once the container runs.
+        var plan: LaunchPlan?
+        var execs: [UInt32: Outcome<ExitRecord>] = [:]
+        var nextExec: UInt32 = 1
+        var notRemoved: Errno?
+    }
+
+    init(_ launch: ContainerLaunch, directory: RunDirectory, supervisor: Supervisor) {
+        id = launch.id
+        isDurable = launch.isDurable
+        removesItself = launch.removesItself
+        self.directory = directory
+        self.supervisor = supervisor
+        state = Mutex(State(plan: launch.plan))
+    }
+
+    /// For one that runs already, or has ended.
+    init(_ found: ContainerState, _ id: ContainerID, directory: RunDirectory, supervisor: Supervisor) {
+        self.id = id
+        isDurable = found.isDurable
+        removesItself = found.removesItself
+        self.directory = directory
+        self.supervisor = supervisor
+        state = Mutex(State())
+    }
+
+    func connect(_ socket: consuming OwnedDescriptor) throws(Errno) {
+        let connection = try ShimConnection(socket, reactor: supervisor.reactor) { [weak self] event, descriptors in
+            self?.handle(event, descriptors)
+        }
+        state.withLock { $0.connection = connection }
+    }
+
+    /// Lets go of the shim. A throwaway container ends with it.
+    package func close() { state.withLock { $0.connection }?.close() }
+
+    // MARK: facts
+
+    /// Process id of the first process on the host.
+    package var pid: Int32? { streamsOfStart?.pid }
+
+    /// Standard output, and what a terminal shows. Empty when it goes elsewhere.
+    package var standardOutput: ContainerOutput { streamsOfStart?.output ?? .empty(supervisor.reactor) }
+    /// Standard error; empty with a terminal.
+    package var standardError: ContainerOutput { streamsOfStart?.error ?? .empty(supervisor.reactor) }
+    /// Standard input; nil when it is not ours to write.
+    package var standardInput: ContainerInput? { streamsOfStart?.input }
+
+    private var streamsOfStart: ProcessStreams? {
+        guard case .success(let streams)? = started.resolved else { return nil }
+        return streams
+    }
+
+    // MARK: events, on the reactor's thread
+
+    private func handle(_ event: ShimEvent?, _ descriptors: [SharedDescriptor]) {
+        switch event {
+        case .created(let pid, let ends), .started(let pid, let ends):
+            started.resolve(.success(ProcessStreams(pid: pid, ends, descriptors, container: self, process: 0)))
+            if case .started = event { state.withLock { $0.plan = nil } }
+        case .failed(let failure):
+            let plan = state.withLock { $0.plan }
+            let cause: any Error = plan.map { RuntimeError(failure, of: $0) } ?? failure
+            started.resolve(.failure(ShimError(.launchFailed, container: id, "the process could not be made", cause: cause)))
+        case .exited(let record): exit.resolve(record)
+        case .execExited(let process, let record):
+            state.withLock { $0.execs.removeValue(forKey: process) }?.resolve(record)
+        case .removed: gone.resolve(nil)
+        case .notRemoved(let errno): state.withLock { $0.notRemoved = errno }
+        case .reply: break
+        case nil: ended()
+        }
+    }
+
+    /// The shim closed its connection: it has ended, in order or not. What happened stands in the record, or a sweep
+    /// makes it so.
+    private func ended() {
+        let execs = state.withLock { state in
+            defer { state.execs = [:] }
+            return Array(state.execs.values)
+        }
+        let failed = if case .failure? = started.resolved { true } else { false }
+        if gone.resolved != nil || failed || (exit.resolved != nil && !removesItself) {
+            settle(exit.resolved, execs)
+            return
+        }
+        Task {
+            var record: ExitRecord?
+            do {
+                record = try await supervisor.recordOfEnded(directory)
+            } catch {
+                supervisor.logger.error("Container \(id) could not be cleaned up: \(error)")
+                state.withLock { $0.notRemoved = (error as? Errno) ?? .ioError }
+            }
+            settle(record, execs)
+        }
+    }
+
+    /// For a container found without a shim: its record, or what a sweep says.
+    func settleFromFiles() async {
+        let record = try? await supervisor.recordOfEnded(directory)
+        settle(record, [])
+    }
+
+    private func settle(_ record: ExitRecord?, _ execs: [Outcome<ExitRecord>]) {
+        let record = record ?? ExitRecord(status: .supervisorLost, pid: 0, startedAt: 0, endedAt: Supervisor.now())
+        started.resolve(
+            .failure(ShimError(.supervisorLost, container: id, "its shim ended before the container was made")))
+        exit.resolve(record)
+        for exec in execs { exec.resolve(ExitRecord(status: .supervisorLost, pid: 0, startedAt: 0, endedAt: record.endedAt)) }
+        gone.resolve(state.withLock { $0.notRemoved })
+    }
+
+    // MARK: life
+
+    /// Waits until the container is made. When the task is cancelled, it is removed.
+    func launched() async throws(ShimError) {
+        let result: Result<ProcessStreams, ShimError>
+        do throws(CancellationError) { result = try await started.value() } catch {
+            await removeUncancelled()
+            throw ShimError(.cancelled, container: id, "it was cancelled while it was made")
+        }
+        if case .failure(let error) = result {
+            // The frame came after the shim had undone everything.
+            throw error
+        }
+    }
+
+    /// A parked container goes on.
+    /// - Throws: `.launchFailed` when the program cannot be executed; nothing is left of the container then.
+    package func start() async throws(ShimError) {
+        switch try await ask(.start) {
+        case .done: state.withLock { $0.plan = nil }
+        case .launchFailed(let failure):
+            let plan = state.withLock { $0.plan }
+            let cause: any Error = plan.map { RuntimeError(failure, of: $0) } ?? failure
+            throw ShimError(.launchFailed, container: id, "the process could not be made", cause: cause)
+        case let reply: throw error(for: reply, "start")
+        }
+    }
+
+    /// Waits for the end of the first process.
+    package func wait() async throws(ShimError) -> ProcessExit {
+        do throws(CancellationError) {
+            return ProcessExit(try await exit.value())
+        } catch { throw ShimError(.cancelled, container: id, "the wait was cancelled") }
+    }
+
+    /// The exit, when it is known.
+    package var exited: ProcessExit? { exit.resolved.map { ProcessExit($0) } }
+
+    /// Waits until nothing is left of a container that removes itself.
+    /// - Throws: `.removalFailed`.
+    package func waitUntilRemoved() async throws(ShimError) {
+        let errno: Errno?
+        do throws(CancellationError) { errno = try await gone.value() } catch {
+            throw ShimError(.cancelled, container: id, "the wait was cancelled")
+        }
+        if let errno { throw ShimError(.removalFailed, container: id, errno: errno, "something of it could not be removed") }
+    }
+
+    /// Sends a signal to the first process, or to every process.
+    package func signal(_ signal: Signal, toAll: Bool = false) async throws(ShimError) {
+        try await expectDone(.signal(process: 0, number: signal.rawValue, all: toAll), "signal")
+    }
+
+    /// Asks the first process to end, and kills everything when it has not within `gracePeriod`.
+    package func stop(_ signal: Signal, gracePeriod: Duration) async throws(ShimError) -> ProcessExit {
+        if let exited { return exited }
+        do throws(ShimError) {
+            try await self.signal(signal)
+            if let exit = try await wait(atMost: gracePeriod) { return exit }
+            try await self.signal(.kill, toAll: true)
+        } catch {
+            // It ended meanwhile: what was asked for.
+            guard error.code == .wrongState || error.errno == .noSuchProcess else { throw error }
+        }
+        return try await wait()
+    }
+
+    private func wait(atMost limit: Duration) async throws(ShimError) -> ProcessExit? {
+        let exit = self.exit
+        let record = await withTaskGroup(of: ExitRecord?.self) { group in
+            group.addTask { try? await exit.value() }
+            group.addTask {
+                try? await Task.sleep(for: limit)
+                return nil
+            }
+            defer { group.cancelAll() }
+            return await group.next() ?? nil
+        }
+        if Task.isCancelled { throw ShimError(.cancelled, container: id, "the stop was cancelled") }
+        return record.map { ProcessExit($0) }
+    }
+
+    /// Kills what runs, removes everything, and returns when nothing is left.
+    /// - Throws: `.removalFailed`.
+    package func delete() async throws(ShimError) {
+        do {
+            if try await connectionOrNil()?.ask(.delete) != nil {
+                try await waitUntilRemoved()
+                return
+            }
+            // No shim: what it left is ours to remove.
+            let directory = directory
+            let bootID = supervisor.bootID
+            try await supervisor.onThread { () throws(ShimError) in
+                do {
+                    guard try Sweep(directory: directory, bootID: bootID).delete() else {
+                        throw ShimError(.busy, container: directory.container, "its shim does not answer")
+                    }
+                } catch let error as ShimError {
+                    throw error
+                } catch {
+                    throw ShimError(
+                        .removalFailed, container: directory.container, errno: error as? Errno,
+                        "something of it could not be removed", cause: nil)
+                }
+            }
+        } catch let error as ShimError {
+            throw error
+        } catch {
+            throw ShimError(.cancelled, container: id, "the deletion was cancelled")
+        }
+    }
+
+    /// Deletes to the end, even when this task is cancelled.
+    package func removeUncancelled() async {
+        let task = Task { try await self.delete() }
+        do { try await task.value } catch {
+            supervisor.logger.error("Container \(id) could not be removed: \(error)")
+        }
+    }
+
+    // MARK: commands
+
+    private func connectionOrNil() -> ShimConnection? {
+        gone.resolved != nil ? nil : state.withLock { $0.connection }
+    }
+
+    func ask(_ command: ShimCommand, descriptors: [CInt] = []) async throws(ShimError) -> ShimReply {
+        try await askWithDescriptors(command, descriptors: descriptors).0
+    }
+
+    func askWithDescriptors(
+        _ command: ShimCommand, descriptors: [CInt] = []
+    ) async throws(ShimError) -> (ShimReply, [SharedDescriptor]) {
+        guard let connection = connectionOrNil() else {
+            throw ShimError(.wrongState, container: id, "the container has ended")
+        }
+        do throws(CancellationError) {
+            guard let answer = try await connection.ask(command, descriptors: descriptors) else {
+                throw CancellationError()
+            }
+            return answer
+        } catch {
+            if Task.isCancelled { throw ShimError(.cancelled, container: id, "the operation was cancelled") }
+            throw ShimError(.wrongState, container: id, "the container has ended")
+        }
+    }
+
+    func expectDone(_ command: ShimCommand, _ operation: String) async throws(ShimError) {
+        let reply = try await ask(command)
+        if reply != .done { throw error(for: reply, operation) }
+    }
+
+    func error(for reply: ShimReply, _ operation: String) -> ShimError {
+        switch reply {
+        case .failed(let errno): ShimError(.commandFailed, container: id, errno: errno, "\(operation) failed")
+        case .busy(let holder): ShimError(.busy, container: id, "its streams are read by process \(holder)")
+        case .wrongState(let state): ShimError(.wrongState, container: id, "\(operation) is not possible while it is \(state)")
+        default: ShimError(.commandFailed, container: id, errno: Errno(rawValue: EPROTO), "\(operation) was answered out of turn")
+        }
+    }
+
+    func newExec() -> (UInt32, Outcome<ExitRecord>) {
+        state.withLock { state in
+            defer { state.nextExec += 1 }
+            let outcome = Outcome<ExitRecord>()
+            state.execs[state.nextExec] = outcome
+            return (state.nextExec, outcome)
+        }
+    }
+
+    func forgetExec(_ process: UInt32) { _ = state.withLock { $0.execs.removeValue(forKey: process) } }
+}

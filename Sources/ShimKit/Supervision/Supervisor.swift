@@ -1,0 +1,130 @@
+internal import CLinux
+internal import LinuxSystem
+package import Logging
+package import NIOPosix
+internal import OCIModel
+internal import RuntimeChild
+internal import RuntimeKit
+internal import ShimChild
+package import SpawnKit
+package import SystemPackage
+
+/// Makes, finds and cleans up supervised containers below one run directory.
+package final class Supervisor: Sendable {
+    let spawner: Spawner
+    let run: FilePath
+    let bootID: String
+    let reactor: Reactor
+    let threads: NIOThreadPool
+    let logger: Logger
+    /// This program, for the life bond of throwaway containers.
+    private let ownProcess: SharedDescriptor
+
+    /// - Parameters:
+    ///   - run: the run directory; `containers` in it is made, 0700.
+    ///   - threads: where file system calls block. Its owner shuts it down, after this.
+    /// - Throws: `ShimError` when the directory cannot be made.
+    package init(spawner: Spawner, run: FilePath, threads: NIOThreadPool, logger: Logger) throws(ShimError) {
+        self.spawner = spawner
+        self.run = run
+        self.threads = threads
+        self.logger = logger
+        do throws(Errno) {
+            for path in [run, run.appending("containers")] {
+                let result = ck_mkdirat(AT_FDCWD, path.string, 0o700)
+                if result != -Int(EEXIST) { try check(result) }
+            }
+            let boot = try OwnedDescriptor.open("/proc/sys/kernel/random/boot_id", flags: O_RDONLY).readAll(limit: 64)
+            bootID = String(decoding: boot.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
+            reactor = try Reactor()
+            ownProcess = SharedDescriptor(try OwnedDescriptor.process(getpid()))
+        } catch {
+            throw ShimError(.commandFailed, errno: error, "cannot use the run directory \(run)")
+        }
+    }
+
+    /// Stops watching. Containers that are bound to this program end as its connections close.
+    package func shutdown() { reactor.close() }
+
+    // MARK: making
+
+    /// Makes a container and, unless it is parked, starts it.
+    ///
+    /// - Returns: when the program's first instruction is about to run (or before it, parked).
+    /// - Throws: `ShimError`: `.launchFailed` with a `RuntimeError` as its cause, `.alreadyExists`, `.spawnFailed`,
+    ///   `.cancelled`. Nothing is left of the container then.
+    package func launch(_ launch: ContainerLaunch) async throws(ShimError) -> SupervisedContainer {
+        let directory = RunDirectory(launch.id, in: run)
+        let state = ContainerState(
+            id: launch.id, bootID: bootID, createdAt: Self.now(), isDurable: launch.isDurable,
+            removesItself: launch.removesItself,
+            cgroups: launch.plan.cgroup?.directories.map { .init(path: $0.path, isUnified: $0.isUnified) } ?? [],
+            removedDirectories: launch.directories.map(\.string), details: launch.details)
+        try await onThread { () throws(ShimError) in try directory.make(state) }
+
+        let container = SupervisedContainer(launch, directory: directory, supervisor: self)
+        let far: SharedDescriptor
+        do throws(Errno) {
+            let pair = try SocketPair()
+            far = SharedDescriptor(try pair.far.duplicate())
+            try container.connect(try pair.near.duplicate())
+        } catch {
+            await discard(directory)
+            throw ShimError(.spawnFailed, container: launch.id, errno: error, "cannot make a connection for the shim")
+        }
+        do throws(SpawnError) {
+            let process = try await spawner.spawn(
+                .shim, request: request(launch, directory).encode(), descriptors: [far, ownProcess] + launch.descriptors)
+            container.shim.resolve(process)
+        } catch {
+            container.close()
+            await discard(directory)
+            throw ShimError(.spawnFailed, container: launch.id, "the shim could not be started", cause: error)
+        }
+        try await container.launched()
+        return container
+    }
+
+    private func request(_ launch: ContainerLaunch, _ directory: RunDirectory) -> ShimRequest {
+        var request = ShimRequest(
+            containerID: launch.id.description, runDirectory: directory.path.string, plan: launch.plan.encode())
+        request.isDurable = launch.isDurable
+        request.isParked = launch.isParked
+        request.isAttachable = launch.isAttachable
+        request.keepsRecord = launch.isAttachable || !launch.removesItself
+        request.removedDirectories = launch.directories.map(\.string)
+        request.removesItself = launch.removesItself
+        request.streams = launch.streams
+        request.creatorPid = getpid()
+        request.bootID = bootID
+        return request
+    }
+
+    /// Undoes `make` for a container that never got a shim.
+    private func discard(_ directory: RunDirectory) async {
+        _ = try? await onThread { () throws(ShimError) in
+            do throws(Errno) { try TreeRemoval.remove(directory.path.string) } catch {
+                throw ShimError(.removalFailed, container: directory.container, errno: error, "cannot remove \(directory.path)")
+            }
+        }
+    }
+
+    /// Runs a blocking body on the thread pool.
+    func onThread<Value: Sendable>(
+        _ body: @escaping @Sendable () throws(ShimError) -> Value
+    ) async throws(ShimError) -> Value {
+        do {
+            return try await threads.runIfActive { try body() }
+        } catch let error as ShimError {
+            throw error
+        } catch {
+            throw ShimError(.closed, "the engine has been shut down", cause: error)
+        }
+    }
+
+    static func now() -> Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+    }
+}
