@@ -13,6 +13,8 @@ extension ChildProcess {
         page.enter(.groups)
         try check(unsafe ck_setgroups(plan.additionalGroups.count, plan.additionalGroups))
         page.enter(.ids)
+        // To the kernel -1 means "leave it", and the program would keep root's ids.
+        guard plan.uid != .max, plan.gid != .max else { throw .invalidArgument }
         try check(ck_setresgid(plan.gid, plan.gid, plan.gid))
         try check(ck_setresuid(plan.uid, plan.uid, plan.uid))
         page.enter(.capabilities)

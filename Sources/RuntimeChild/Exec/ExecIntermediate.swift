@@ -17,7 +17,7 @@ struct ExecIntermediate {
     /// Runs it and waits for its end.
     /// - Returns: what the clone into the cgroup said, when that was why there is no process.
     func run() throws(Errno) -> Errno? {
-        let pid = CInt(try check(ck_clone3(ck_CLONE_CLEAR_SIGHAND, nil, SIGCHLD, 0)))
+        let pid = try ProcessClone.bare(ck_CLONE_CLEAR_SIGHAND, exitSignal: SIGCHLD)
         if pid == 0 {
             do throws(Errno) { try work() } catch { process.page.fail(error) }
             ck_exit(0)
@@ -45,10 +45,18 @@ struct ExecIntermediate {
         // descriptors of one that is not dumpable.
         try check(ck_prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
         page.enter(.clone)
-        let flags = ck_CLONE_PARENT | (unified == nil ? 0 : ck_CLONE_INTO_CGROUP)
-        let pid = try check(ck_clone3(flags, nil, 0, unified?.rawValue ?? 0))
+        let pid = try makeSibling()
         if pid == 0 { become() }
         page.pid = Int32(pid)
+    }
+
+    private func makeSibling() throws(Errno) -> CInt {
+        guard let unified else { return try ProcessClone.bare(ck_CLONE_PARENT, exitSignal: 0) }
+        let result = ck_clone3(ck_CLONE_PARENT | ck_CLONE_INTO_CGROUP, nil, 0, unified.rawValue)
+        if result != -Int(ENOSYS) { return CInt(try check(result)) }
+        // No birth in a cgroup with the older call: this process goes first, and its child with it.
+        try ControlFile.write("0", to: "cgroup.procs", in: unified.rawValue)
+        return try ProcessClone.bare(ck_CLONE_PARENT, exitSignal: 0)
     }
 
     /// The new process, a sibling of the intermediate.

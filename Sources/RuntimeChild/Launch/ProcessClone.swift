@@ -35,6 +35,14 @@ struct ProcessClone {
             LaunchedProcess(pid: pid, descriptor: SharedDescriptor(OwnedDescriptor(descriptor)), terminal: nil))
     }
 
+    /// A clone without a pidfd, for processes that live as long as one call.
+    /// - Returns: 0 in the child.
+    static func bare(_ flags: UInt64, exitSignal: CInt) throws(Errno) -> CInt {
+        let result = ck_clone3(flags, nil, exitSignal, 0)
+        if result != -Int(ENOSYS) { return CInt(try check(result)) }
+        return CInt(try check(ck_clone(UInt(flags & 0xffff_ffff), exitSignal)))
+    }
+
     private func makeByClone() throws(Errno) -> Outcome {
         let pid = CInt(try check(ck_clone(UInt(namespaces), SIGCHLD)))
         if pid == 0 { return .child(isInCgroup: false) }

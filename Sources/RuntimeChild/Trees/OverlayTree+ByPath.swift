@@ -10,7 +10,7 @@ extension OverlayTree {
         let pair = try SocketPair()
         let page: SharedPage
         do { page = try SharedPage() } catch { throw .noMemory }
-        let pid = CInt(try check(ck_clone3(ck_CLONE_NEWNS, nil, SIGCHLD, 0)))
+        let pid = try ProcessClone.bare(ck_CLONE_NEWNS, exitSignal: SIGCHLD)
         if pid == 0 {
             do throws(Errno) {
                 let mount = try assemble()
