@@ -58,11 +58,13 @@ struct LaunchSupervision {
         throw LaunchFailure(isTrap ? .crashed : .died, index: last.rawValue, errno: .noChildProcess, signal: signal)
     }
 
-    /// A filter that denies execve kills without a word. Asked only of a process that a signal has ended already: the
-    /// kernel remembers whether it ever executed a program.
+    /// A filter that denies execve kills without a word, and descriptors close before a process can be waited for. Asked
+    /// only of one that has no memory any more and that a signal ended: the kernel remembers whether it ever executed a
+    /// program.
     private func diedBeforeExec() -> Bool {
+        if ck_probe_memory(process.pid) != -Int(ESRCH) { return false }
         var information = unsafe siginfo_t()
-        let options = CInt(WEXITED | WNOHANG | WNOWAIT)
+        let options = CInt(WEXITED | WNOWAIT)
         let waited = unsafe ck_waitid(ck_P_PIDFD, process.descriptor.rawValue, &information, options, nil)
         guard waited == 0, unsafe ck_siginfo_pid(&information) != 0,
             unsafe ck_siginfo_code(&information) != CInt(CLD_EXITED),
