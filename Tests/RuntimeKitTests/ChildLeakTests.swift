@@ -1,4 +1,5 @@
 import CLinux
+import Glibc
 import RuntimeChild
 import SystemPackage
 import TestSupport
@@ -67,6 +68,32 @@ struct ChildLeakTests {
             let exec = try probe.run("exec", plan, [file.string, "without-clone3"])
             #expect(exec.standardOutput == "sleep\n", "\(exec.standardError)")
             #expect(cgroups.leaves == [])
+        }
+    }
+
+    /// Without a pid namespace of its own the program dies with the launcher by a signal, set after the ids change.
+    @Test func aProgramInTheHostsPidNamespaceDiesWithTheLauncher() async throws {
+        try await withProbe { probe, root throws in
+            var plan = ChildPlans.full(root: root, ["sh", "-c", "echo $$; exec sleep 30"])
+            plan.namespaces.new &= ~ck_CLONE_NEWPID
+            plan.process.uid = 1000
+            let file = probe.directory.appending("plan")
+            try Files.write(plan.encode(), to: file)
+            let launcher = try TestSupport.ChildProcess(Command([LaunchProbe.path, "run", file.string]))
+            var pid = ""
+            for _ in 0..<200 where pid.isEmpty {
+                usleep(10_000)
+                pid = String(decoding: launcher.output(), as: UTF8.self).filter(\.isNumber)
+            }
+            #expect(Files.exists(FilePath("/proc/\(pid)/stat")))
+            launcher.stop()
+            var lives = true
+            for _ in 0..<200 where lives {
+                usleep(10_000)
+                let stat = (try? Files.text(FilePath("/proc/\(pid)/stat"))) ?? ""
+                lives = !stat.isEmpty && !stat.contains(") Z")
+            }
+            #expect(!lives)
         }
     }
 
