@@ -15,6 +15,8 @@ let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto"
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
+let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
 let http: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
 
 let package = Package(
@@ -34,6 +36,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.5.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.86.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.30.0"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.30.0"),
     ],
     targets: [
@@ -62,7 +65,7 @@ let package = Package(
         // The kits.
         .target(
             name: "ImageKit",
-            dependencies: ["OCIModel", "LinuxSystem", http, nioCore, nioPosix, crypto, logging, system]
+            dependencies: ["CLinux", "OCIModel", "LinuxSystem", http, nioCore, nioPosix, nioHTTP1, nioSSL, crypto, logging, system]
         ),
         .target(
             name: "BundleKit",
@@ -108,7 +111,9 @@ let package = Package(
         ),
         .testTarget(
             name: "ImageKitTests",
-            dependencies: ["ImageKit", "OCIModel", "LinuxSystem", "TestSupport", nioCore, nioPosix, crypto, system]
+            dependencies: [
+                "ImageKit", "OCIModel", "LinuxSystem", "TestSupport", nioCore, nioPosix, nioHTTP1, nioSSL, crypto, logging, system,
+            ]
         ),
         .testTarget(
             name: "BundleKitTests",

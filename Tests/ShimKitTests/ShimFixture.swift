@@ -9,8 +9,8 @@ import ShimChild
 import ShimKit
 import SpawnKit
 import SystemPackage
-import Testing
 import TestSupport
+import Testing
 
 /// A supervisor over a spawner of its own, with a busybox root directory.
 struct ShimFixture: Sendable {

@@ -6,8 +6,8 @@ import RuntimeChild
 import ShimChild
 import ShimKit
 import SystemPackage
-import Testing
 import TestSupport
+import Testing
 
 @Suite("A shim runs a container", .serialized, .tags(.privileged), .needsRoot, .leakChecked)
 struct ShimRunTests {

@@ -1,6 +1,6 @@
-import Glibc
 import CLinux
 import CSpawnerEntry
+import Glibc
 import LinuxSystem
 import SystemPackage
 import Testing

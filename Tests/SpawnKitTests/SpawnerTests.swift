@@ -1,10 +1,10 @@
-import Glibc
 import CLinux
+import Glibc
 import LinuxSystem
 import SpawnKit
 import SystemPackage
-import Testing
 import TestSupport
+import Testing
 
 @Suite("Spawner", .serialized, .tags(.privileged), .needsRoot)
 struct SpawnerTests {

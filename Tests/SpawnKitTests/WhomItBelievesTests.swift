@@ -1,6 +1,6 @@
 import CSpawnerEntry
-import Testing
 import TestSupport
+import Testing
 
 /// Anybody can set a variable: each condition of the constructor, falsified alone.
 @Suite("Whom the spawner's constructor believes", .serialized)

@@ -33,9 +33,10 @@ public final class ContentStore: Sendable {
         self.path = path
         self.durability = durability
         do throws(Errno) {
-            for directory in [path, path.appending("blobs"), path.appending("blobs/sha256"), path.appending("blobs/sha512"),
-                path.appending("ingest"), path.appending("unsynced"), path.appending("trash")]
-            {
+            for directory in [
+                path, path.appending("blobs"), path.appending("blobs/sha256"), path.appending("blobs/sha512"),
+                path.appending("ingest"), path.appending("unsynced"), path.appending("trash"),
+            ] {
                 let result = ck_mkdirat(AT_FDCWD, directory.string, 0o700)
                 if result != -Int(EEXIST) { try check(result) }
             }

@@ -17,6 +17,10 @@ package struct ReapedProcess: Sendable {
     package var peakResidentKiB: Int64
 }
 
+/// `P_PIDFD` and `__WALL`, which the C library's headers give as an enumeration and a macro with a cast.
+private let pidfdType: CInt = 3
+private let waitsForAll: CInt = 0x4000_0000
+
 extension ReapedProcess {
     /// Which child to wait for.
     package enum Target: Sendable {
@@ -35,9 +39,9 @@ extension ReapedProcess {
             switch target {
             case .any: (CInt(P_ALL.rawValue), 0)
             case .pid(let pid): (CInt(P_PID.rawValue), pid)
-            case .descriptor(let descriptor): (3 /* P_PIDFD */, descriptor)
+            case .descriptor(let descriptor): (pidfdType, descriptor)
             }
-        let options = WEXITED | CInt(bitPattern: 0x4000_0000 /* __WALL */) | (blocking ? 0 : WNOHANG)
+        let options = WEXITED | waitsForAll | (blocking ? 0 : WNOHANG)
         try retrying { ck_waitid(type, id, &info, options, &usage) }
         let pid = ck_siginfo_pid(&info)
         if pid == 0 { return nil }

@@ -24,13 +24,13 @@ public struct Platform: Sendable, Hashable, Codable {
     /// The platform this program runs on.
     public static var current: Platform {
         #if arch(x86_64)
-            Platform(architecture: "amd64")
+        Platform(architecture: "amd64")
         #elseif arch(arm64)
-            Platform(architecture: "arm64", variant: "v8")
+        Platform(architecture: "arm64", variant: "v8")
         #elseif arch(arm)
-            Platform(architecture: "arm", variant: "v7")
+        Platform(architecture: "arm", variant: "v7")
         #else
-            Platform(architecture: "unknown")
+        Platform(architecture: "unknown")
         #endif
     }
 

@@ -136,7 +136,8 @@ extension Reference {
         var position = 0
         if bytes.first == UInt8(ascii: "[") {
             guard let end = bytes.firstIndex(of: UInt8(ascii: "]")), end > 1 else { return bytes.count }
-            for index in 1..<end where !isHex(bytes[index] | 0x20) && bytes[index] != UInt8(ascii: ":") && bytes[index] != UInt8(ascii: ".") {
+            for index in 1..<end where !isHex(bytes[index] | 0x20) && bytes[index] != UInt8(ascii: ":") && bytes[index] != UInt8(ascii: ".")
+            {
                 return index
             }
             position = end + 1
@@ -147,9 +148,17 @@ extension Reference {
             for index in 0..<end {
                 let byte = bytes[index]
                 let isEdge = start || index + 1 == end || bytes[index + 1] == UInt8(ascii: ".")
-                if byte == UInt8(ascii: "."), !start { start = true } else if isLetter(byte) || isDigit(byte) { start = false } else if byte
+                if byte == UInt8(ascii: "."), !start {
+                    start = true
+                } else if isLetter(byte) || isDigit(byte) {
+                    start = false
+                } else if byte
                     == UInt8(ascii: "-"), !isEdge
-                { start = false } else { return index }
+                {
+                    start = false
+                } else {
+                    return index
+                }
             }
             if start { return end - 1 }
             position = end

@@ -75,7 +75,9 @@ extension Shim {
     /// Tells the creator, with the streams; a throwaway container's are then the creator's alone.
     private func announce(_ event: (Int32, StreamEnds) -> ShimEvent) {
         guard let process = processes[0] else { return }
-        do throws(Errno) { try directory?.writePid(process.hostPid, bootID: request.bootID) } catch { return abandon(LaunchFailure(.standardStreams, errno: error)) }
+        do throws(Errno) { try directory?.writePid(process.hostPid, bootID: request.bootID) } catch {
+            return abandon(LaunchFailure(.standardStreams, errno: error))
+        }
         let (ends, descriptors) = process.streams.ends
         for peer in peers { peer.send(event(process.hostPid, ends), descriptors: descriptors) }
         if !request.isDurable, !request.isAttachable {

@@ -1,5 +1,5 @@
-public import LinuxSystem
 internal import CLinux
+public import LinuxSystem
 internal import Synchronization
 internal import SystemPackage
 

@@ -1,5 +1,5 @@
-public import LinuxSystem
 internal import CLinux
+public import LinuxSystem
 internal import SystemPackage
 
 /// Standard output or standard error of a process, as an asynchronous sequence of chunks of bytes.

@@ -1,0 +1,165 @@
+internal import Logging
+public import OCIModel
+internal import Synchronization
+
+/// Brings images from registries into a store.
+public final class ImagePuller: Sendable {
+    public let store: ContentStore
+    private let client: RegistryClient
+    private let flights = BlobFlights()
+
+    public init(store: ContentStore, client: RegistryClient) {
+        self.store = store
+        self.client = client
+    }
+
+    /// Pulls an image for a platform.
+    ///
+    /// - Parameters:
+    ///   - policy: when the registry is asked; `.missing` by default.
+    ///   - progress: called from several threads.
+    /// - Returns: the image, all of its blobs verified in the store, and where the time went.
+    /// - Throws: `ImageError`; `.cancelled` when the task is. Blobs that were verified stay; nothing else does.
+    public func pull(
+        _ reference: Reference, platform: Platform = .current, policy: PullPolicy = .missing,
+        progress: @escaping @Sendable (PullProgress) -> Void = { _ in }
+    ) async throws(ImageError) -> (image: Image, timings: PullTimings) {
+        do {
+            return try await pulled(reference, platform, policy, progress)
+        } catch let error as ImageError {
+            throw error
+        } catch is CancellationError {
+            throw ImageError(.cancelled, .reference(reference), "the pull was cancelled")
+        } catch {
+            throw ImageError(.serverFailed, .reference(reference), "the pull failed", cause: error)
+        }
+    }
+
+    private func pulled(
+        _ reference: Reference, _ platform: Platform, _ policy: PullPolicy, _ progress: @escaping @Sendable (PullProgress) -> Void
+    ) async throws -> (Image, PullTimings) {
+        let clock = ContinuousClock()
+        var timings = PullTimings()
+        let store = store
+        if policy != .always {
+            if let image = try await BlockingWork.run({ try store.image(reference, platform: platform) }) { return (image, timings) }
+            if policy == .never {
+                throw ImageError(.notInStore, .reference(reference), "the store does not have it, and the policy is never to pull")
+            }
+        }
+        let start = clock.now
+        progress(.resolving(reference))
+        let found = try await resolve(reference, platform)
+        let blobs = [found.manifest.config] + found.manifest.layers
+        progress(.resolved(found.root.digest, blobs: blobs))
+        timings.resolve = clock.now - start
+
+        let downloaded = Mutex(Int64(0))
+        try await download(blobs, reference, progress) { count in downloaded.withLock { $0 += count } }
+        let image = try await BlockingWork.run {
+            let configuration = try store.configuration(of: found.manifest, reference)
+            for document in found.documents { try store.put(document.bytes, document.descriptor) }
+            try store.sync(blobs.map(\.digest) + found.documents.map(\.descriptor.digest))
+            try store.setName(reference, to: found.root)
+            return Image(
+                reference: reference, digest: found.root.digest, manifestDigest: found.manifestDigest, manifest: found.manifest,
+                configuration: configuration)
+        }
+        timings.download = clock.now - start - timings.resolve
+        timings.downloadedBytes = .bytes(downloaded.withLock { $0 })
+        progress(.done(found.root.digest))
+        return (image, timings)
+    }
+
+    // MARK: what the name points at
+
+    private struct Found: Sendable {
+        var root: Descriptor
+        var manifestDigest: Digest
+        var manifest: ImageManifest
+        /// The index, if any, and the manifest.
+        var documents: [(bytes: [UInt8], descriptor: Descriptor)]
+    }
+
+    private func resolve(_ reference: Reference, _ platform: Platform) async throws -> Found {
+        var documents: [(bytes: [UInt8], descriptor: Descriptor)] = []
+        var next: Descriptor?
+        for _ in 0...ManifestDocument.deepestIndex {
+            let answer = try await client.manifest(reference, digest: next?.digest ?? reference.digest, expected: next)
+            documents.append(answer)
+            switch try ManifestDocument(answer.bytes, type: answer.descriptor.mediaType, .reference(reference)) {
+            case .manifest(let manifest):
+                return Found(
+                    root: documents[0].descriptor, manifestDigest: answer.descriptor.digest, manifest: manifest, documents: documents)
+            case .index(let index): next = try ContentStore.choose(index, platform, reference)
+            }
+        }
+        throw ImageError(
+            .malformedDocument, .reference(reference), "indexes lead to indexes more than \(ManifestDocument.deepestIndex) deep")
+    }
+
+    // MARK: blobs
+
+    private func download(
+        _ blobs: [Descriptor], _ reference: Reference, _ progress: @escaping @Sendable (PullProgress) -> Void,
+        _ count: @escaping @Sendable (Int64) -> Void
+    ) async throws {
+        var seen: Set<Digest> = []
+        var waiting = blobs.filter { seen.insert($0.digest).inserted }[...]
+        for blob in waiting { progress(.blob(blob.digest, .waiting)) }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for _ in 0..<max(1, client.configuration.concurrentDownloads) {
+                guard let blob = waiting.popFirst() else { break }
+                group.addTask { try await self.ensure(blob, reference, progress, count) }
+            }
+            while try await group.next() != nil {
+                guard let blob = waiting.popFirst() else { continue }
+                group.addTask { try await self.ensure(blob, reference, progress, count) }
+            }
+        }
+    }
+
+    private func ensure(
+        _ blob: Descriptor, _ reference: Reference, _ progress: @escaping @Sendable (PullProgress) -> Void,
+        _ count: @escaping @Sendable (Int64) -> Void
+    ) async throws {
+        let store = store
+        let client = client
+        try await flights.alone(blob.digest) {
+            if try await BlockingWork.run({ store.contains(blob.digest) }) { return progress(.blob(blob.digest, .alreadyPresent)) }
+            try await client.download(blob, of: reference, into: store) {
+                progress(.blob(blob.digest, .downloading(.bytes($0), of: .bytes(blob.size))))
+            }
+            count(blob.size)
+            progress(.blob(blob.digest, .verified))
+        }
+    }
+}
+
+/// One download at a time of a digest, however many pulls want it.
+actor BlobFlights {
+    private var waiting: [Digest: [CheckedContinuation<Void, Never>]] = [:]
+
+    /// Runs `body` when nobody else runs one for this digest.
+    func alone(_ digest: Digest, _ body: @Sendable () async throws -> Void) async throws {
+        if waiting[digest] != nil {
+            await withCheckedContinuation { waiting[digest, default: []].append($0) }
+        } else {
+            waiting[digest] = []
+        }
+        // The turn is handed to the next even when this one was cancelled while it waited.
+        defer { handOver(digest) }
+        try Task.checkCancellation()
+        try await body()
+    }
+
+    private func handOver(_ digest: Digest) {
+        guard let queue = waiting[digest] else { return }
+        if let next = queue.first {
+            waiting[digest] = Array(queue.dropFirst())
+            next.resume()
+        } else {
+            waiting[digest] = nil
+        }
+    }
+}

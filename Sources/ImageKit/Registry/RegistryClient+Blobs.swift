@@ -1,0 +1,47 @@
+internal import AsyncHTTPClient
+internal import NIOCore
+internal import NIOHTTP1
+internal import OCIModel
+
+extension RegistryClient {
+    /// Bytes that are gathered before they are written and hashed, on another thread.
+    private static let batch = 1 << 20
+
+    /// Downloads a blob into the store: written, hashed and counted as it comes.
+    ///
+    /// - Parameter progress: bytes so far; called at most once a MiB, and again from 0 when a broken download starts anew.
+    func download(
+        _ descriptor: Descriptor, of reference: Reference, into store: ContentStore,
+        progress: @escaping @Sendable (Int64) -> Void
+    ) async throws {
+        let request = Request(
+            endpoint: RegistryEndpoint(reference.registry, configuration), repository: reference.repository,
+            path: "blobs/\(descriptor.digest)", subject: .blob(descriptor.digest))
+        try await get(request) { response, touch in
+            try Self.checkEncoding(response, request.subject)
+            if let length = response.headers.first(name: "Content-Length").flatMap({ Int64($0) }), length != descriptor.size {
+                throw ImageError(
+                    length < descriptor.size ? .shortBody : .oversizedBody, request.subject,
+                    "the registry sends \(length) bytes instead of \(descriptor.size)")
+            }
+            let ingest = try await BlockingWork.run { try BlobIngest(descriptor, into: store) }
+            var gathered: [ByteBuffer] = []
+            var size = 0
+            func flush() async throws {
+                let buffers = gathered
+                gathered = []
+                size = 0
+                try await BlockingWork.run { try ingest.write(buffers) }
+                progress(ingest.size)
+            }
+            for try await chunk in response.body {
+                touch()
+                size += chunk.readableBytes
+                gathered.append(chunk)
+                if size >= Self.batch { try await flush() }
+            }
+            if size > 0 { try await flush() }
+            try await BlockingWork.run { try ingest.finish() }
+        }
+    }
+}
