@@ -6,7 +6,7 @@ struct SeccompArchitecture: Sendable, Hashable {
     var token: UInt32
 
     static let x86 = SeccompArchitecture(token: 0x4000_0003)
-    static let x86_64 = SeccompArchitecture(token: 0xc000_003e)
+    static let x8664 = SeccompArchitecture(token: 0xc000_003e)
     static let x32 = SeccompArchitecture(token: 0x4000_003e)
     static let arm = SeccompArchitecture(token: 0x4000_0028)
     static let aarch64 = SeccompArchitecture(token: 0xc000_00b7)
@@ -17,7 +17,7 @@ struct SeccompArchitecture: Sendable, Hashable {
     /// Those whose programs this machine can run beside its own; rules for others never match.
     var compatible: [SeccompArchitecture] {
         switch self {
-        case .x86_64: [.x86, .x32]
+        case .x8664: [.x86, .x32]
         case .aarch64: [.arm]
         default: []
         }
@@ -38,7 +38,7 @@ struct SeccompArchitecture: Sendable, Hashable {
     var lastOldCall: UInt32 {
         switch self {
         case .x86: 386
-        case .x86_64: 334
+        case .x8664: 334
         case .x32: Self.x32Bit | 547
         case .arm: 398
         case .aarch64: 293

@@ -27,7 +27,7 @@ struct UnknownCallPrologue {
         for architecture in architectures.reversed() where architecture != .x32 {
             var body = SocketFilter()
             body.load(Self.numberOffset)
-            if architecture == .x86_64 {
+            if architecture == .x8664 {
                 let hasX32 = architectures.contains(.x32)
                 // The kernel tells x32 from x86-64 only by bit 30. Without x32 in the profile its filter refuses them.
                 body.jumpIfGreaterOrEqual(SeccompArchitecture.x32Bit, then: 0, otherwise: hasX32 ? 3 : 1)

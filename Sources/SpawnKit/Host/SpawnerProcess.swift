@@ -81,7 +81,10 @@ struct SpawnerProcess: ~Copyable {
         if let path = unsafe getenv("LD_LIBRARY_PATH") { variables.append("LD_LIBRARY_PATH=\(unsafe String(cString: path))") }
         var arguments = unsafe [strdup("container-spawner"), nil]
         var environment = unsafe variables.map { unsafe strdup($0) } + [nil]
-        defer { unsafe (arguments + environment).forEach { unsafe free($0) } }
+        defer {
+            unsafe free(arguments[0])
+            for index in unsafe environment.indices { unsafe free(environment[index]) }
+        }
         var pid: pid_t = 0
         let result = unsafe posix_spawn(
             &pid, "/proc/self/fd/\(executable.rawValue)", &actions, &attributes, &arguments, &environment)

@@ -1,0 +1,39 @@
+internal import OCIModel
+
+/// Fields that are valid in the specification and that nothing here enforces: each is refused by its name.
+enum UnsupportedFields {
+    static func check(_ configuration: RuntimeConfiguration) throws(RuntimeError) {
+        try version(configuration.ociVersion)
+        try hooks(configuration.hooks)
+        guard let linux = configuration.linux else { return }
+        if !(linux.netDevices ?? [:]).isEmpty { throw .unsupported("linux.netDevices") }
+        if linux.intelRdt != nil { throw .unsupported("linux.intelRdt") }
+        if linux.memoryPolicy != nil { throw .unsupported("linux.memoryPolicy") }
+        if !(linux.mountLabel ?? "").isEmpty { throw .unsupported("linux.mountLabel") }
+        guard let resources = linux.resources else { return }
+        if let network = resources.network {
+            if network.classID != nil { throw .unsupported("linux.resources.network.classID") }
+            if !(network.priorities ?? []).isEmpty { throw .unsupported("linux.resources.network.priorities") }
+        }
+        if !(resources.rdma ?? [:]).isEmpty { throw .unsupported("linux.resources.rdma") }
+    }
+
+    /// Every 1.x is a subset of what this package knows, or adds fields that a decoder does not see.
+    private static func version(_ version: String) throws(RuntimeError) {
+        let numbers = version.prefix { $0 != "-" && $0 != "+" }.split(separator: ".", omittingEmptySubsequences: false).map { UInt($0) }
+        guard numbers.count == 3, !numbers.contains(nil) else { throw .invalid("ociVersion", "\"\(version)\" is no version") }
+        guard numbers[0] == 1 else {
+            throw .unsupported(
+                "ociVersion", "\(version) is not a version 1 of the runtime specification", advice: "Write a 1.x configuration.")
+        }
+    }
+
+    private static func hooks(_ hooks: RuntimeConfiguration.Hooks?) throws(RuntimeError) {
+        guard let hooks else { return }
+        let lists = [
+            ("prestart", hooks.prestart), ("createRuntime", hooks.createRuntime), ("createContainer", hooks.createContainer),
+            ("startContainer", hooks.startContainer), ("poststart", hooks.poststart), ("poststop", hooks.poststop),
+        ]
+        for (name, list) in lists where !(list ?? []).isEmpty { throw .unsupported("hooks.\(name)", "hooks are not supported") }
+    }
+}
