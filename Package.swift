@@ -29,6 +29,7 @@ let package = Package(
         .library(name: "RuntimeKit", targets: ["RuntimeKit"]),
         .library(name: "ShimKit", targets: ["ShimKit"]),
         .library(name: "OCIModel", targets: ["OCIModel"]),
+        .executable(name: "container-shim", targets: ["container-shim"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-system", from: "1.6.0"),
@@ -91,6 +92,10 @@ let package = Package(
         ),
         .target(name: "ContainerTesting", dependencies: ["ContainerKit"]),
 
+        // The spawner as an executable of its own.
+        .target(name: "CShimExecutable"),
+        .executableTarget(name: "container-shim", dependencies: ["SpawnKit", "ShimChild", "BundleChild", "CShimExecutable"]),
+
         // Tests.
         .target(
             name: "TestSupport",
@@ -107,7 +112,9 @@ let package = Package(
         ),
         .testTarget(
             name: "SpawnKitTests",
-            dependencies: ["SpawnKit", "LinuxSystem", "CLinux", "CSpawnerEntry", "TestSupport", "SpawnProbe", system]
+            dependencies: [
+                "SpawnKit", "LinuxSystem", "CLinux", "CSpawnerEntry", "TestSupport", "SpawnProbe", "container-shim", system,
+            ]
         ),
         .testTarget(
             name: "ImageKitTests",
@@ -131,7 +138,8 @@ let package = Package(
         .testTarget(
             name: "ShimKitTests",
             dependencies: [
-                "ShimKit", "ShimChild", "RuntimeKit", "RuntimeChild", "SpawnKit", "OCIModel", "LinuxSystem", "CLinux", "TestSupport",
+                "ShimKit", "ShimChild", "BundleKit", "RuntimeKit", "RuntimeChild", "SpawnKit", "OCIModel", "LinuxSystem", "CLinux",
+                "TestSupport",
                 nioPosix, logging, system,
             ]
         ),

@@ -117,7 +117,7 @@ static int isGreeted(int control) {
         if (size < 0 && (errno == EAGAIN || errno == EINTR)) continue;
         if (size != sizeof greeting || greeting.magic != ckSpawnerMagic || greeting.protocol != ckSpawnerProtocol) return 0;
         return greeting.buildID == ckSpawnerBuildID()
-            || (&containerkit_serves_other_programs != NULL && containerkit_serves_other_programs != 0);
+            || (&containerkit_serves_other_programs != NULL && containerkit_serves_other_programs);
     }
     return 0;
 }

@@ -83,4 +83,18 @@ struct WhomItBelievesTests {
         #expect(output.contains("cannot execute itself"))
         #expect(output.contains("container-shim"))
     }
+
+    /// The way out for a program that cannot execute itself: the executable product.
+    @Test func shimExecutableServesOtherPrograms() throws {
+        let shim = try ProbeProgram.path.replacing("SpawnProbe", with: "container-shim")
+        #expect(try ProbeProgram.run("prepare", marker: nil, control: .nothing, suffix: [shim]) == "prepared")
+        let output = try ProbeProgram.run(
+            "prepare", marker: nil, control: .nothing, prefix: ["/lib64/ld-linux-x86-64.so.2"], suffix: [shim])
+        #expect(output == "prepared")
+    }
+
+    /// The probe is another program than this one, so it does not believe this one's greeting.
+    @Test func anotherProgramsGreeting() throws {
+        #expect(try ProbeProgram.run(greeting: ProbeProgram.greeting(buildID: ckSpawnerBuildID())) == Self.mainRan)
+    }
 }

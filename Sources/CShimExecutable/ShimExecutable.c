@@ -1,0 +1,3 @@
+#include "CShimExecutable.h"
+
+const int containerkit_serves_other_programs = 1;
