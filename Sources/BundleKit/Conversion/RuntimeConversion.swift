@@ -60,7 +60,8 @@ public struct RuntimeConversion: Sendable {
         }
     }
 
-    func configuration(_ user: ResolvedUser) throws(BundleError) -> RuntimeConfiguration {
+    /// The same with a user that is known already: nothing is opened.
+    package func configuration(_ user: ResolvedUser) throws(BundleError) -> RuntimeConfiguration {
         let hostname = try hostname()
         let capabilities = try CapabilitySet.resolve(options.security)
         var process = RuntimeConfiguration.Process(cwd: try ProcessConversion.workingDirectory(image, options))

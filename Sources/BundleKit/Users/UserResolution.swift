@@ -3,12 +3,12 @@ internal import LinuxSystem
 internal import SystemPackage
 
 /// Who a container's process is, resolved inside the image.
-struct ResolvedUser: Equatable {
-    var user: UInt32
-    var group: UInt32
-    var additionalGroups: [UInt32]
+package struct ResolvedUser: Sendable, Hashable {
+    package var user: UInt32
+    package var group: UInt32
+    package var additionalGroups: [UInt32]
     /// Of /etc/passwd, else `/`.
-    var home: String
+    package var home: String
 }
 
 /// Reads `user[:group]` by Docker's rules against an image's account files.

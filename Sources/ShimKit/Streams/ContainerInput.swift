@@ -1,4 +1,4 @@
-internal import CLinux
+internal import Glibc
 public import LinuxSystem
 internal import Synchronization
 internal import SystemPackage
@@ -26,7 +26,8 @@ public final class ContainerInput: Sendable {
                 throw ShimError(.streamFailed, errno: .brokenPipe, "standard input has been closed")
             }
             let result = bytes.withUnsafeBytes { bytes in
-                ck_write(descriptor.rawValue, bytes.baseAddress?.advanced(by: written), min(bytes.count - written, 1 << 20))
+                QuietWrite.write(
+                    descriptor.rawValue, bytes.baseAddress?.advanced(by: written), min(bytes.count - written, 1 << 20))
             }
             switch result {
             case 0...: written += result

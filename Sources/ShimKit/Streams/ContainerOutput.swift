@@ -1,5 +1,6 @@
 internal import CLinux
 public import LinuxSystem
+internal import Synchronization
 internal import SystemPackage
 
 /// Standard output or standard error of a process, as an asynchronous sequence of chunks of bytes.
@@ -55,6 +56,9 @@ public struct ContainerOutput: AsyncSequence, Sendable {
     /// none. Reading it here and there splits the stream between the two.
     /// - Throws: `Errno.tooManyOpenFiles`.
     public func descriptor() throws -> OwnedDescriptor? { try reader?.descriptor.duplicate() }
+
+    /// Gives chunks back that were read by the way: the next reader gets them first. Nobody reads meanwhile.
+    package func unread(_ chunks: [[UInt8]]) { reader?.unread(chunks) }
 }
 
 /// Reads a pipe or a pty master as it becomes ready.
@@ -62,14 +66,19 @@ final class OutputReader: Sendable {
     private static let chunk = 64 * 1024
     let descriptor: SharedDescriptor
     private let readiness: Readiness
+    /// Chunks that a reader gave back, the first to be read again first.
+    private let returned = Mutex<[[UInt8]]>([])
 
     init(_ descriptor: SharedDescriptor, reactor: Reactor) {
         self.descriptor = descriptor
         readiness = Readiness(descriptor, writing: false, reactor: reactor)
     }
 
+    func unread(_ chunks: [[UInt8]]) { returned.withLock { $0.insert(contentsOf: chunks, at: 0) } }
+
     /// - Returns: nil at the end.
     func read() async throws -> [UInt8]? {
+        if let chunk = returned.withLock({ $0.isEmpty ? nil : $0.removeFirst() }) { return chunk }
         while true {
             var result = 0
             let bytes = [UInt8](unsafeUninitializedCapacity: Self.chunk) { buffer, count in
