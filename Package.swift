@@ -86,8 +86,8 @@ let package = Package(
         .target(
             name: "ContainerKit",
             dependencies: [
-                "OCIModel", "LinuxSystem", "SpawnKit", "ImageKit", "BundleKit", "RuntimeKit", "ShimKit",
-                nioCore, nioPosix, logging, system, .product(name: "Metrics", package: "swift-metrics"),
+                "OCIModel", "LinuxSystem", "SpawnKit", "ImageKit", "BundleKit", "RuntimeKit", "ShimKit", "RuntimeChild", "ShimChild",
+                http, nioCore, nioPosix, logging, system, .product(name: "Metrics", package: "swift-metrics"),
             ]
         ),
         .target(name: "ContainerTesting", dependencies: ["ContainerKit"]),

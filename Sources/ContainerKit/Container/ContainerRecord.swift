@@ -1,0 +1,59 @@
+internal import BundleKit
+internal import FoundationEssentials
+internal import LinuxSystem
+internal import Glibc
+internal import OCIModel
+internal import SystemPackage
+
+/// What a program needs to go on with a container that another one made: `containers/<id>/config.json`. It also keeps the container's
+/// layers from being collected.
+struct ContainerRecord: Codable, Sendable {
+    static let currentVersion = 1
+    var version = currentVersion
+    var image: String
+    var configuration: RuntimeConfiguration
+    /// Topmost first: the directories of its root file system.
+    var lowerDirectories: [String]
+    /// Whether there is an upper directory beside this file.
+    var hasUpper: Bool
+    /// Names of its layers in the store.
+    var layers: [String]
+    var stopSignal: Int32
+    var stopGraceSeconds: Double
+    var log: String?
+
+    /// Blocks.
+    func write(to path: FilePath) throws(ContainerError) {
+        let bytes: [UInt8]
+        do { bytes = Array(try JSONEncoder().encode(self)) } catch {
+            throw ContainerError(.storage, .path(path), "the record cannot be encoded", cause: error)
+        }
+        do throws(Errno) {
+            let file = try OwnedDescriptor.open(path.string, flags: O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o600)
+            var failure: Errno?
+            bytes.withUnsafeBytes { bytes in
+                do throws(Errno) { try file.writeAll(bytes) } catch { failure = error }
+            }
+            if let failure { throw failure }
+        } catch { throw .storage(error, path) }
+    }
+
+    /// Blocks.
+    /// - Returns: nil when there is none.
+    static func read(_ path: FilePath) throws(ContainerError) -> ContainerRecord? {
+        let bytes: [UInt8]
+        do throws(Errno) {
+            bytes = try OwnedDescriptor.open(path.string, flags: O_RDONLY | O_NOFOLLOW).readAll(limit: 16 << 20)
+        } catch .noSuchFileOrDirectory { return nil } catch { throw .storage(error, path) }
+        do {
+            let record = try JSONDecoder().decode(ContainerRecord.self, from: Data(bytes))
+            guard record.version <= currentVersion else {
+                throw ContainerError(
+                    .storage, .path(path), "it was written by a newer version of this package", advice: "Update, or use another root.")
+            }
+            return record
+        } catch let error as ContainerError { throw error } catch {
+            throw ContainerError(.storage, .path(path), "the record makes no sense", cause: error)
+        }
+    }
+}

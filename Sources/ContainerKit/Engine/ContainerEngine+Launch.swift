@@ -1,0 +1,145 @@
+internal import BundleKit
+internal import Glibc
+internal import LinuxSystem
+internal import OCIModel
+internal import RuntimeChild
+internal import RuntimeKit
+internal import ShimChild
+internal import ShimKit
+internal import SystemPackage
+
+/// How a launch differs between the forms.
+struct LaunchForm: Sendable {
+    /// What `.automatic` means.
+    var output: ContainerConfiguration.Output
+    var isParked = false
+}
+
+extension ContainerEngine {
+    /// Makes a container and, unless it is parked, starts it.
+    func launch(
+        _ image: PreparedImage, _ configuration: ContainerConfiguration, _ form: LaunchForm
+    ) async throws(ContainerError) -> Container {
+        try expectOpen()
+        try await requireRights()
+        let id = configuration.name ?? Self.randomID()
+        let plan = try StreamSetup(configuration, form)
+        let prepared = try await blocking { () throws(ContainerError) in
+            try self.prepare(image, configuration, id, plan)
+        }
+        var launch = prepared.launch
+        launch.isParked = form.isParked
+        let supervised: SupervisedContainer
+        do throws(ShimError) {
+            supervised = try await supervisor.launch(launch)
+        } catch {
+            var failure = ContainerError(error, container: id)
+            do throws(ContainerError) {
+                try await blocking { () throws(ContainerError) in
+                    do throws(Errno) { try prepared.directory.remove() } catch .noSuchFileOrDirectory {} catch {
+                        throw .storage(error, prepared.directory.path)
+                    }
+                }
+            } catch { failure.suppressed.append(error) }
+            throw failure
+        }
+        // From here on the supervisor removes the directory.
+        withExtendedLifetime(prepared.directory) {}
+        do throws(ContainerError) { try adopt(supervised) } catch {
+            await supervised.removeUncancelled()
+            throw error
+        }
+        let input = StandardInputFeed(configuration.terminal ? .empty : configuration.standardInput)
+        if !form.isParked { input.begin(supervised) }
+        return Container(
+            supervised, image: image.name, record: prepared.record, log: prepared.log, stopSignal: prepared.stopSignal,
+            gracePeriod: configuration.stopGracePeriod, input: input, engine: self)
+    }
+
+    private struct Prepared: Sendable {
+        var launch: ContainerLaunch
+        var directory: ContainerDirectory
+        var record: ContainerRecord
+        var log: FilePath?
+        var stopSignal: Signal
+    }
+
+    /// Everything before the launch that blocks, in one go. On a failure nothing is left.
+    private func prepare(
+        _ image: PreparedImage, _ configuration: ContainerConfiguration, _ id: ContainerID, _ streams: StreamSetup
+    ) throws(ContainerError) -> Prepared {
+        let options = try configuration.bundleOptions()
+        let conversion = RuntimeConversion(image: image.defaults, options: options, containerID: id.description)
+        var runtime: RuntimeConfiguration
+        let stopSignal: Signal
+        do throws(BundleError) {
+            let user = try users.user(configuration.user ?? image.defaults.user, groups: configuration.additionalGroups, in: image)
+            runtime = try conversion.configuration(user)
+            stopSignal = try conversion.stopSignal()
+        } catch { throw ContainerError(error, image: image.name) }
+        if configuration.terminal, let size = configuration.terminalSize {
+            runtime.process?.consoleSize = .init(height: UInt64(size.rows), width: UInt64(size.columns))
+        }
+        if image.isImmutable, let obstacle = overlayObstacle { throw ContainerError(obstacle, image: image.name) }
+
+        let directory = try ContainerDirectory(id.description, in: directories.containers, overlay: image.isImmutable)
+        do throws(ContainerError) {
+            let root: RootSource =
+                image.isImmutable
+                ? .overlay(lower: image.lowerDirectories, upper: directory.upper, work: directory.work)
+                : .directory(image.lowerDirectories.first ?? "/")
+            let plan: LaunchPlan
+            do throws(RuntimeError) {
+                plan = try compiler.compile(runtime, container: id, root: root, cgroupParent: cgroupParent)
+                if let cgroup = plan.cgroup { try cgroups.prepare(for: cgroup) }
+            } catch { throw ContainerError(error, container: id) }
+
+            let log = streams.log(in: directory)
+            let record = ContainerRecord(
+                image: image.name, configuration: runtime, lowerDirectories: image.lowerDirectories.map(\.string),
+                hasUpper: image.isImmutable, layers: image.keys.map(\.hex), stopSignal: stopSignal.rawValue,
+                stopGraceSeconds: configuration.stopGracePeriod / .seconds(1), log: log?.string)
+            let isDurable = configuration.life == .durable
+            if isDurable || configuration.isShared { try record.write(to: directory.record) }
+
+            var launch = ContainerLaunch(id: id, plan: plan)
+            launch.streams = streams.plans(log: log)
+            launch.descriptors = streams.descriptors
+            launch.isDurable = isDurable
+            launch.isAttachable = isDurable || configuration.isShared
+            launch.removesItself = configuration.removesItself
+            launch.directories = [directory.path]
+            if launch.isAttachable {
+                launch.details = [
+                    "image": image.name, "command": (runtime.process?.args ?? []).joined(separator: " "),
+                    "terminal": configuration.terminal ? "true" : "false",
+                ]
+                for (name, value) in configuration.labels { launch.details["label." + name] = value }
+            }
+            return Prepared(launch: launch, directory: directory, record: record, log: log, stopSignal: stopSignal)
+        } catch {
+            var failure = error
+            do throws(Errno) { try directory.remove() } catch { failure.suppressed.append(error) }
+            throw failure
+        }
+    }
+
+    /// Without root, containers are refused with what works without.
+    private func requireRights() async throws(ContainerError) {
+        if hostFeatures.isPrivileged { return }
+        throw ContainerError(
+            .hostUnsuitable, .engine, "this program may not make containers: it lacks CAP_SYS_ADMIN",
+            advice: "Run it as root. Pulling, importing and listing images work without.")
+    }
+
+    /// 32 hexadecimal digits.
+    private static func randomID() -> ContainerID {
+        func digits(_ number: UInt64) -> String {
+            let text = String(number, radix: 16)
+            return String(repeating: "0", count: 16 - text.count) + text
+        }
+        while true {
+            if let id = ContainerID(digits(.random(in: 0 ... .max)) + digits(.random(in: 0 ... .max))) { return id }
+        }
+    }
+}
