@@ -1,4 +1,5 @@
 internal import BundleKit
+internal import ImageKit
 internal import OCIModel
 internal import RuntimeKit
 internal import ShimKit
@@ -54,6 +55,16 @@ extension ContainerError {
         default: code = .unpackFailed
         }
         self.init(code, .image(image), code == .configurationRefused ? "it cannot be run like this" : "it cannot be used", cause: error)
+    }
+
+    init(_ error: ImageError, image: String?) {
+        let code: Code
+        switch error.code {
+        case .cancelled: code = .cancelled
+        case .storeUnusable, .storageFull, .permissionDenied, .storeTooNew: code = .storage
+        default: code = .imageUnavailable
+        }
+        self.init(code, image.map { .image($0) } ?? .engine, image == nil ? "the image store failed" : "it is not available", cause: error)
     }
 
     static func storage(_ errno: Errno, _ path: FilePath) -> ContainerError {

@@ -1,25 +1,190 @@
+internal import AsyncHTTPClient
 internal import BundleKit
 internal import ImageKit
+internal import LinuxSystem
+internal import Logging
 internal import NIOPosix
 internal import OCIModel
 internal import SpawnKit
+internal import Synchronization
 internal import SystemPackage
 
 /// Content, layers and names of images: where ImageKit and BundleKit meet.
 final class ImageStore: Sendable {
+    let content: ContentStore
+    let layers: LayerStore
+    private let unpacker: Unpacker
+    private let configuration: EngineConfiguration
+    private let threads: NIOThreadPool
+    let lease: StoreLease
+    /// Made at the first pull: an engine that pulls nothing has no client, and none of its threads.
+    private let client = Mutex<RegistryClient?>(nil)
+    private let prepared = Mutex(Prepared())
+
+    private struct Prepared {
+        var byDigest: [Digest: PreparedImage] = [:]
+        var byName: [Reference: Digest] = [:]
+        /// Names as users write them; parsing is not for the hot path.
+        var references: [String: Reference] = [:]
+    }
+
     init(
         _ configuration: EngineConfiguration, _ directories: EngineDirectories, spawner: Spawner, threads: NIOThreadPool
-    ) async throws(ContainerError) {}
+    ) async throws(ContainerError) {
+        self.configuration = configuration
+        self.threads = threads
+        let durability: (ContentStore.Durability, LayerDurability) =
+            switch configuration.durability {
+            case .perImage: (.perImage, .perImage)
+            case .none: (.none, .none)
+            }
+        (content, lease) = try await ContainerEngine.blocking(on: threads) { () throws(ContainerError) in
+            let content: ContentStore
+            do throws(ImageError) { content = try ContentStore(at: directories.content, durability: durability.0) } catch {
+                throw ContainerError(error, image: nil)
+            }
+            return (content, try StoreLease(in: directories.root))
+        }
+        do throws(BundleError) { layers = try await LayerStore.open(at: directories.layers, durability: durability.1) } catch {
+            throw ContainerError(.storage, .path(directories.layers), "it cannot be used", cause: error)
+        }
+        unpacker = Unpacker(store: layers, spawner: spawner)
+    }
 
+    // MARK: from a name to directories
+
+    /// What a container's root is made of; pulled and unpacked when it is not there.
     func prepare(_ source: ContainerSource) async throws(ContainerError) -> PreparedImage {
         switch source.kind {
         case .directory(let path):
             return PreparedImage(
                 name: path.string, defaults: ImageDefaults(), lowerDirectories: [path], keys: [], isImmutable: false)
-        default: throw ContainerError(.imageUnavailable, .engine, "later")
+        case .image(let image): return try await unpack(image).image
+        case .reference(let reference): return try await prepare(reference)
+        case .name(let name): return try await prepare(try reference(name))
         }
     }
 
-    func shutdown() async {}
+    private func prepare(_ reference: Reference) async throws(ContainerError) -> PreparedImage {
+        if let known = prepared.withLock({ prepared in prepared.byName[reference].flatMap { prepared.byDigest[$0] } }) { return known }
+        let (image, _) = try await pull(reference, policy: .missing, platform: nil) { _ in }
+        return try await unpack(image).image
+    }
+
+    func reference(_ name: String) throws(ContainerError) -> Reference {
+        if let known = prepared.withLock({ $0.references[name] }) { return known }
+        do throws(Reference.ParseError) {
+            let reference = try Reference(name)
+            prepared.withLock { prepared in
+                if prepared.references.count > 1024 { prepared.references = [:] }
+                prepared.references[name] = reference
+            }
+            return reference
+        } catch {
+            throw ContainerError(
+                .imageUnavailable, .image(name), "it is no name of an image", advice: "Write `alpine:3.20` or `registry.example/team/app:1`.",
+                cause: error)
+        }
+    }
+
+    func pull(
+        _ reference: Reference, policy: PullPolicy, platform: Platform?, progress: @escaping @Sendable (PullProgress) -> Void
+    ) async throws(ContainerError) -> (Image, PullTimings) {
+        let client = try await registry()
+        // Until it has a name, a blob looks like garbage.
+        let guardian = try await ContainerEngine.blocking(on: threads) { () throws(ContainerError) in try self.lease.protect() }
+        defer { withExtendedLifetime(guardian) {} }
+        do throws(ImageError) {
+            let result = try await ImagePuller(store: content, client: client).pull(
+                reference, platform: platform ?? configuration.platform, policy: policy, progress: progress)
+            return (result.image, result.timings)
+        } catch { throw ContainerError(error, image: reference.familiar) }
+    }
+
+    /// Unpacks what is missing of an image, and holds its layers until the engine ends.
+    func unpack(
+        _ image: Image, progress: (@Sendable (UnpackProgress) -> Void)? = nil
+    ) async throws(ContainerError) -> (image: PreparedImage, duration: Duration) {
+        if let known = prepared.withLock({ $0.byDigest[image.id] }) {
+            prepared.withLock { $0.byName[image.reference] = image.id }
+            return (known, .zero)
+        }
+        let name = image.reference.familiar
+        // While it is held, nobody collects layers.
+        let guardian = try await ContainerEngine.blocking(on: threads) { () throws(ContainerError) in try self.lease.protect() }
+        let unpacked: UnpackedImage
+        do throws(BundleError) {
+            unpacked = try await unpacker.unpack(
+                image.manifest, configuration: image.configuration, from: StoredLayers(content: content, threads: threads),
+                progress: progress)
+        } catch { throw ContainerError(error, image: name) }
+        let keys = unpacked.layers.map(\.key)
+        try await ContainerEngine.blocking(on: threads) { () throws(ContainerError) in try self.lease.hold(keys) }
+        withExtendedLifetime(guardian) {}
+        let result = PreparedImage(
+            name: name, defaults: ImageDefaults(image.configuration), lowerDirectories: unpacked.lowerDirectories, keys: keys,
+            isImmutable: true)
+        prepared.withLock { prepared in
+            prepared.byDigest[image.id] = result
+            prepared.byName[image.reference] = image.id
+        }
+        return (result, unpacked.duration)
+    }
+
+    /// A name may mean something else now.
+    func forget(_ reference: Reference) { prepared.withLock { $0.byName[reference] = nil } }
+
+    // MARK: the client
+
+    private func registry() async throws(ContainerError) -> RegistryClient {
+        if let client = client.withLock({ $0 }) { return client }
+        let configuration = configuration
+        let made = try await ContainerEngine.blocking(on: threads) { () throws(ContainerError) in
+            var registry = RegistryConfiguration()
+            if !configuration.registry.credentials.isEmpty || !configuration.registry.readsDockerConfiguration {
+                registry.credentials = .fixed(
+                    configuration.registry.credentials.mapValues { .init(username: $0.user, password: $0.password) })
+            }
+            registry.plainHTTP = configuration.registry.plainHTTP
+            for path in configuration.registry.trustRoots {
+                do throws(Errno) {
+                    let file = try OwnedDescriptor.open(path.string, flags: 0)
+                    registry.additionalTrustRoots.append(try file.readAll(limit: 1 << 20))
+                } catch { throw .storage(error, path) }
+            }
+            do throws(ImageError) {
+                return try RegistryClient(registry, client: configuration.httpClient, logger: configuration.logger)
+            } catch { throw ContainerError(error, image: nil) }
+        }
+        let (winner, isOurs) = client.withLock { client in
+            if let client { return (client, false) }
+            client = made
+            return (made, true)
+        }
+        // Ending one that was never used cannot fail in a way that matters.
+        if !isOurs { try? await made.shutdown() }
+        return winner
+    }
+
+    func shutdown() async {
+        let last = client.withLock { client in
+            defer { client = nil }
+            return client
+        }
+        do { try await last?.shutdown() } catch {
+            configuration.logger.error("The registry client could not be ended: \(error)")
+        }
+        lease.end()
+    }
 }
-public struct Image: Sendable, Hashable {}
+
+/// The store's blobs as the unpacker wants them.
+private struct StoredLayers: LayerSource {
+    var content: ContentStore
+    var threads: NIOThreadPool
+
+    func openLayer(_ layer: LayerDescription) async throws -> SharedDescriptor {
+        let content = content
+        return try await threads.runIfActive { SharedDescriptor(try content.openBlob(try Digest(layer.digest))) }
+    }
+}

@@ -1,0 +1,95 @@
+import ContainerKit
+import TestSupport
+import Testing
+
+@Suite(.serialized, .needsRoot, .tags(.privileged), .leakChecked)
+struct ImageRunTests {
+    /// The nine lines, with an image from a layout.
+    @Test func quickstart() async throws {
+        try await EngineFixture.with { fixture in
+            _ = try await fixture.busybox()
+            let result = try await fixture.engine.run("local/test:1", ["echo", "hello"])
+            #expect("\(result.status) \(result.standardOutput)" == "exited(0) hello\n")
+        }
+    }
+
+    @Test(.needsPrograms("docker-registry", "skopeo")) func pullsFromARegistry() async throws {
+        try await withCleanup { cleanup in
+            let registry = try DockerRegistry(.init(), in: cleanup)
+            let layout = try cleanup.directory("layout")
+            let reference = try registry.push(try TestImage.busybox(["echo", "pulled"]).write(layout: layout), as: "library/box")
+            try await EngineFixture.with { fixture in
+                let (image, timings, _) = try await fixture.engine.images.pullTimed(reference)
+                #expect(timings.downloadedBytes.rawValue > 0)
+                #expect(try await fixture.engine.run(image).standardOutput == "pulled\n")
+                #expect(try await fixture.engine.images.list().map(\.reference.description) == [reference])
+                // By name, from the store: the registry may be gone.
+                registry.stop()
+                #expect(try await fixture.engine.run(reference).standardOutput == "pulled\n")
+                let error = await #expect(throws: ContainerError.self) { try await fixture.engine.run(registry.address + "/library/other") }
+                #expect(error?.code == .imageUnavailable)
+            }
+        }
+    }
+
+    /// A store root 200 bytes deep: an option string of the old mount interface would not hold the paths.
+    @Test(arguments: [60, 127]) func manyLayersInADeepRoot(count: Int) async throws {
+        try await EngineFixture.with(depth: 200) { fixture in
+            let image = try await fixture.image(.layered(count))
+            let result = try await fixture.engine.run(image, ["sh", "-c", "cat /layers/last; ls /layers | wc -l; echo new > /layers/own; cat /layers/own"])
+            #expect(result.standardOutput == "\(count - 1)\n\(count)\nnew\n")
+            #expect(result.standardError == "")
+        }
+    }
+
+    @Test func imageDefaultsAndOverrides() async throws {
+        try await EngineFixture.with { fixture in
+            var image = try TestImage.busybox(["one"])
+            image.entrypoint = ["/bin/echo", "entry"]
+            image.environment = ["PATH=/bin", "A=1"]
+            image.user = "app"
+            image.workingDirectory = "/srv/work"
+            let engine = fixture.engine
+            let pulled = try await fixture.image(image)
+            #expect(try await engine.run(pulled).standardOutput == "entry one\n")
+            #expect(try await engine.run(pulled, ["two"]).standardOutput == "entry two\n")
+            let shell = try await engine.run(pulled) { configuration in
+                configuration.entrypoint = ["sh", "-c", "id -u; id -g; pwd; echo $A $B $HOME; touch /x || echo refused"]
+                configuration.environment["B"] = "2"
+            }
+            #expect(shell.standardOutput == "1000\n1000\n/srv/work\n1 2 /home\nrefused\n")
+            let root = try await engine.run(pulled) { configuration in
+                configuration.entrypoint = ["sh", "-c", "id -u; pwd; hostname"]
+                configuration.user = "0:50"
+                configuration.workingDirectory = "/new/dir"
+                configuration.hostname = "box"
+            }
+            #expect(root.standardOutput == "0\n/new/dir\nbox\n")
+            let error = await #expect(throws: ContainerError.self) { try await engine.run(pulled) { $0.user = "nobody-here" } }
+            #expect(error?.code == .configurationRefused)
+        }
+    }
+
+    @Test func removedImagesTakeTheirLayersAlong() async throws {
+        try await withCleanup { cleanup in
+            let base = try cleanup.directory("engine")
+            func engine(_ body: (ContainerEngine) async throws -> Void) async throws {
+                try await withContainerEngine({ EngineFixture.configure(&$0, in: base) }, operation: body)
+            }
+            let layout = base.appending("layout")
+            try TestImage.layered(3).write(layout: layout)
+            try await engine { engine in
+                try await engine.images.importLayout(layout, as: "local/gone:1")
+                // Still held by this engine.
+                try await engine.images.remove("local/gone:1")
+                #expect(Files.names(in: base.appending("root/layers/sha256"))?.count == 3)
+                await #expect(throws: ContainerError.self) { try await engine.images.remove("local/gone:1") }
+            }
+            try await engine { engine in
+                try await engine.images.collectGarbage()
+                #expect(Files.names(in: base.appending("root/layers/sha256")) == [])
+                #expect(Files.names(in: base.appending("root/content/blobs/sha256")) == [])
+            }
+        }
+    }
+}
