@@ -5,5 +5,6 @@
 @_exported public import OCIModel
 @_exported public import RuntimeKit
 @_exported public import ShimKit
-@_exported public import struct SpawnKit.SpawnerConfiguration
 @_exported public import SystemPackage
+
+@_exported public import struct SpawnKit.SpawnerConfiguration

@@ -96,7 +96,9 @@ extension ContainerConfiguration {
         ///   - destination: absolute, inside.
         ///   - size: nil is half of the memory.
         ///   - mode: permissions of its root.
-        public static func temporary(_ destination: String, size: ByteCount? = nil, mode: FilePermissions = .init(rawValue: 0o1777)) -> Mount {
+        public static func temporary(_ destination: String, size: ByteCount? = nil, mode: FilePermissions = .init(rawValue: 0o1777))
+            -> Mount
+        {
             Mount(
                 mount: .temporary(destination: destination, size: size.map { UInt64(clamping: $0.rawValue) }, mode: UInt32(mode.rawValue)))
         }

@@ -1,7 +1,7 @@
 internal import BundleKit
 internal import FoundationEssentials
-internal import LinuxSystem
 internal import Glibc
+internal import LinuxSystem
 internal import OCIModel
 internal import SystemPackage
 

@@ -89,7 +89,8 @@ extension Container {
     }
 
     private enum Wait: Sendable {
-        case ready, timedOut, drained(Void)
+        case ready, timedOut
+        case drained(Void)
         case ended(ExitStatus)
     }
 

@@ -135,9 +135,15 @@ public final class ContainerEngine: Sendable {
         guard let remaining else { return }
         var failure: ContainerError?
         for container in remaining {
-            if container.isDurable { container.close() } else {
+            if container.isDurable {
+                container.close()
+            } else {
                 do throws(ShimError) { try await uncancelled { () throws(ShimError) in try await container.delete() } } catch {
-                    if failure == nil { failure = ContainerError(error, container: container.id) } else { failure?.suppressed.append(error) }
+                    if failure == nil {
+                        failure = ContainerError(error, container: container.id)
+                    } else {
+                        failure?.suppressed.append(error)
+                    }
                 }
             }
         }

@@ -1,5 +1,5 @@
-internal import Glibc
 public import AsyncHTTPClient
+internal import Glibc
 public import Logging
 public import OCIModel
 public import SpawnKit

@@ -15,7 +15,9 @@ struct EngineDirectories: Sendable {
     /// Makes what is missing, 0700. Blocks.
     func make() throws(ContainerError) {
         for path in [root, run] {
-            guard path.isAbsolute else { throw ContainerError(.configurationRefused, .path(path), "the engine's directories must be absolute") }
+            guard path.isAbsolute else {
+                throw ContainerError(.configurationRefused, .path(path), "the engine's directories must be absolute")
+            }
             try Self.makeAll(path)
         }
         for path in [containers, cache] { try Self.make(path) }
@@ -50,7 +52,8 @@ final class ContainerDirectory: Sendable {
         if mkdir(path.string, 0o700) != 0 {
             if errno == EEXIST {
                 throw ContainerError(
-                    .nameTaken, .path(path), "a container of this name exists", advice: "Choose another name, or delete that container first.")
+                    .nameTaken, .path(path), "a container of this name exists",
+                    advice: "Choose another name, or delete that container first.")
             }
             throw .storage(Errno(rawValue: errno), path)
         }

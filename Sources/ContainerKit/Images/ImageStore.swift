@@ -82,7 +82,8 @@ final class ImageStore: Sendable {
             return reference
         } catch {
             throw ContainerError(
-                .imageUnavailable, .image(name), "it is no name of an image", advice: "Write `alpine:3.20` or `registry.example/team/app:1`.",
+                .imageUnavailable, .image(name), "it is no name of an image",
+                advice: "Write `alpine:3.20` or `registry.example/team/app:1`.",
                 cause: error)
         }
     }

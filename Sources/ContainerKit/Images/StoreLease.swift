@@ -74,7 +74,8 @@ final class StoreLease: Sendable {
             return descriptor
         } catch {
             if error == .wouldBlock {
-                throw ContainerError(.busy, .path(gate), "an image is being pulled or unpacked in this root", advice: "Try again when it is done.")
+                throw ContainerError(
+                    .busy, .path(gate), "an image is being pulled or unpacked in this root", advice: "Try again when it is done.")
             }
             throw .storage(error, gate)
         }

@@ -35,6 +35,8 @@ public final class RegistryClient: Sendable {
         var settings = HTTPClient.Configuration()
         settings.redirectConfiguration = .disallow
         settings.decompression = .disabled
+        // A refused connection is an answer: our own retries decide, not a loop until the connect limit.
+        settings.connectionPool.retryConnectionEstablishment = false
         settings.timeout.connect = .milliseconds(
             configuration.connectLimit.components.seconds * 1000 + configuration.connectLimit.components.attoseconds / 1_000_000_000_000_000
         )

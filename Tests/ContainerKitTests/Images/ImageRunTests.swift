@@ -2,7 +2,7 @@ import ContainerKit
 import TestSupport
 import Testing
 
-@Suite(.serialized, .needsRoot, .tags(.privileged), .leakChecked)
+@Suite(.serialized, .needsRoot, .tags(.privileged), .networkIsWarm, .leakChecked)
 struct ImageRunTests {
     /// The nine lines, with an image from a layout.
     @Test func quickstart() async throws {
@@ -36,7 +36,8 @@ struct ImageRunTests {
     @Test(arguments: [60, 127]) func manyLayersInADeepRoot(count: Int) async throws {
         try await EngineFixture.with(depth: 200) { fixture in
             let image = try await fixture.image(.layered(count))
-            let result = try await fixture.engine.run(image, ["sh", "-c", "cat /layers/last; ls /layers | wc -l; echo new > /layers/own; cat /layers/own"])
+            let result = try await fixture.engine.run(
+                image, ["sh", "-c", "cat /layers/last; ls /layers | wc -l; echo new > /layers/own; cat /layers/own"])
             #expect(result.standardOutput == "\(count - 1)\n\(count)\nnew\n")
             #expect(result.standardError == "")
         }

@@ -1,6 +1,6 @@
 import ContainerKit
-import Testing
 import TestSupport
+import Testing
 
 @Suite(.serialized, .needsRoot, .tags(.privileged), .leakChecked)
 struct RunTests {
@@ -38,7 +38,8 @@ struct RunTests {
 
     @Test func signalsAndMissingPrograms() async throws {
         try await EngineFixture.with { fixture in
-            let result = try await fixture.engine.run(fixture.directory, ["sh", "-c", "sh -c 'kill -9 $$'; echo $?; ulimit -c 0; kill -SEGV $$; exec sleep 0"])
+            let result = try await fixture.engine.run(
+                fixture.directory, ["sh", "-c", "sh -c 'kill -9 $$'; echo $?; ulimit -c 0; kill -SEGV $$; exec sleep 0"])
             #expect(result.standardOutput == "137\n")
             let error = await #expect(throws: ContainerError.self) {
                 try await fixture.engine.run(fixture.directory, ["/no/such/program"])
