@@ -32,6 +32,7 @@ docs:
 guest:
 	@.ci/install all
 	@Tests/Guest/run
+	@Tests/Guest/tests
 	@Tests/Guest/containers
 
 format:

@@ -62,7 +62,11 @@ struct DefaultConfigurationTests {
             #expect(output.contains("NoNewPrivs:\t1"))
             #expect(output.contains("SigBlk:\t0000000000000000"))
             #expect(output.contains("SigIgn:\t0000000000000000"))
-            #expect(output.contains("memory:/\n"))
+            // Of every hierarchy, on v1 and v2, the container sees nothing above its own directory.
+            #expect(output.contains("0::/\n"))
+            for line in output.split(separator: "\n") where line.contains("memory:") && !line.hasPrefix("Lock") {
+                #expect(line.hasSuffix(":/"))
+            }
             #expect(!output.contains("containerkit"))
         }
     }

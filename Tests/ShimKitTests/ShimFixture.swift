@@ -52,7 +52,7 @@ struct ShimFixture: Sendable {
         plan.namespaces.new = ck_CLONE_NEWNS | ck_CLONE_NEWPID | ck_CLONE_NEWIPC | ck_CLONE_NEWUTS | ck_CLONE_NEWNET
         plan.trees = [
             .bind(
-                source: root.string, recursive: false, set: 0, clear: 0, attributesRecursive: false, propagation: 0,
+                source: root.string, recursive: false, set: 0, clear: 0, attributesRecursive: false, propagation: (1 << 19) | (1 << 14),
                 field: "root.path")
         ]
         plan.steps = [

@@ -76,6 +76,7 @@ struct RunDirectory: Sendable {
 
     /// Takes the lock, if no shim lives.
     /// - Returns: nil while one does.
+    /// - Throws: `noSuchFileOrDirectory` when the directory was removed meanwhile.
     func takeLock() throws(Errno) -> OwnedDescriptor? {
         let lock = try OwnedDescriptor.open(path.appending("lock").string, flags: O_RDWR | O_CREAT, mode: 0o600)
         let result = ck_flock(lock.rawValue, LOCK_EX | LOCK_NB)

@@ -25,6 +25,13 @@ struct Sweep {
 
     /// - Throws: errno of what could not be removed; the next sweep tries again.
     func run() throws -> Finding {
+        do { return try sweep() } catch Errno.noSuchFileOrDirectory {
+            // Somebody else removed it between two steps.
+            return .nothing
+        }
+    }
+
+    private func sweep() throws -> Finding {
         guard let state = try directory.state() else { return try removeUnborn() }
         guard let lock = try directory.takeLock() else { return .supervised }
         defer { withExtendedLifetime(lock) {} }
