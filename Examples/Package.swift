@@ -12,13 +12,15 @@ let package = Package(
         .executable(name: "demo", targets: ["demo"]),
     ],
     dependencies: [
-        .package(name: "container-kit", path: "..")
+        .package(name: "container-kit", path: ".."),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
     ],
     targets: [
         // The nine lines of the first page.
         .executableTarget(name: "quickstart", dependencies: [containerKit]),
         // A command line in Docker's manner.
-        .executableTarget(name: "ck", dependencies: [containerKit]),
+        .executableTarget(
+            name: "ck", dependencies: [containerKit, .product(name: "ArgumentParser", package: "swift-argument-parser")]),
         // What `make demo` runs.
         .executableTarget(name: "demo", dependencies: [containerKit]),
     ]

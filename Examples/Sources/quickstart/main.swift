@@ -1,1 +1,6 @@
-print("quickstart: to be written")
+import ContainerKit
+
+try await withContainerEngine { engine in
+    let result = try await engine.run("alpine:3.20", ["echo", "hello"])
+    print(result.status, result.standardOutput)  // exited(0) hello
+}

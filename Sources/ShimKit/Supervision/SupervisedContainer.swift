@@ -33,6 +33,8 @@ package final class SupervisedContainer: Sendable {
         var execs: [UInt32: Outcome<ExitRecord>] = [:]
         var nextExec: UInt32 = 1
         var notRemoved: Errno?
+        /// The connection was ended on this side.
+        var isLetGo = false
     }
 
     init(_ launch: ContainerLaunch, directory: RunDirectory, supervisor: Supervisor) {
@@ -62,7 +64,14 @@ package final class SupervisedContainer: Sendable {
     }
 
     /// Lets go of the shim. A throwaway container ends with it.
-    package func close() { state.withLock { $0.connection }?.close() }
+    /// Nothing is heard of a durable one after this: whoever still waits for its end waits until cancelled.
+    package func close() {
+        let connection = state.withLock { state in
+            state.isLetGo = true
+            return state.connection
+        }
+        connection?.close()
+    }
 
     // MARK: facts
 
@@ -109,6 +118,8 @@ package final class SupervisedContainer: Sendable {
             defer { state.execs = [:] }
             return Array(state.execs.values)
         }
+        // A durable container goes on; its end is for the next who attaches.
+        if isDurable && exit.resolved == nil && state.withLock({ $0.isLetGo }) { return }
         let failed = if case .failure? = started.resolved { true } else { false }
         if gone.resolved != nil || failed || (exit.resolved != nil && !removesItself) {
             settle(exit.resolved, execs)

@@ -1,1 +1,0 @@
-print("ck: to be written")
