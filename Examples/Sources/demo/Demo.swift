@@ -1,41 +1,59 @@
 import ContainerKit
+import Glibc
 
-// What `make demo` runs: pulls an image from the registry it is given, runs containers of it, and prints what happened and where the
-// time went. `demo <reference> <root> <run directory>`; it exits with 1 when something was not as it should be.
+/// What `make demo` runs: pulls an image from the registry it is given, runs containers of it, and prints what happened and where the
+/// time went. `demo <reference> <root> <run directory>`; it exits with 1 when something was not as it should be.
+@main
+struct Demo {
+    private var failures = 0
 
-let arguments = CommandLine.arguments
-guard arguments.count == 4 else {
-    print("usage: demo <reference> <root> <run directory>")
-    exit(64)
-}
-let (reference, root, run) = (arguments[1], arguments[2], arguments[3])
-
-func milliseconds(_ duration: Duration) -> String {
-    let microseconds = duration.components.seconds * 1_000_000 + duration.components.attoseconds / 1_000_000_000_000
-    return "\(microseconds / 1000).\(String(microseconds % 1000 + 1000).dropFirst())"
-}
-
-func report(_ phase: String, _ duration: Duration, _ note: String = "") {
-    print(
-        "   \(phase)\(String(repeating: " ", count: max(1, 12 - phase.count)))\(milliseconds(duration)) ms\(note.isEmpty ? "" : "   \(note)")"
-    )
-}
-
-var failures = 0
-func expect(_ condition: Bool, _ what: String) {
-    if !condition {
-        print("   FAILED: \(what)")
-        failures += 1
+    static func main() async {
+        let arguments = CommandLine.arguments
+        guard arguments.count == 4 else {
+            print("usage: demo <reference> <root> <run directory>")
+            exit(64)
+        }
+        var demo = Demo()
+        do {
+            try await demo.run(arguments[1], root: FilePath(arguments[2]), run: FilePath(arguments[3]))
+        } catch {
+            demo.expect(false, "\(error)")
+        }
+        exit(demo.failures == 0 ? 0 : 1)
     }
-}
 
-do {
-    try await withContainerEngine {
-        $0.root = FilePath(root)
-        $0.run = FilePath(run)
-        $0.cgroupParent = "/containerkit-demo"
-        $0.removesCgroupParent = true
-    } operation: { engine in
+    private static func milliseconds(_ duration: Duration) -> String {
+        let microseconds = duration.components.seconds * 1_000_000 + duration.components.attoseconds / 1_000_000_000_000
+        return "\(microseconds / 1000).\(String(microseconds % 1000 + 1000).dropFirst())"
+    }
+
+    private func report(_ phase: String, _ duration: Duration, _ note: String = "") {
+        let gap = String(repeating: " ", count: max(1, 12 - phase.count))
+        print("   \(phase)\(gap)\(Self.milliseconds(duration)) ms\(note.isEmpty ? "" : "   \(note)")")
+    }
+
+    private mutating func expect(_ condition: Bool, _ what: String) {
+        if !condition {
+            print("   FAILED: \(what)")
+            failures += 1
+        }
+    }
+
+    private mutating func run(_ reference: String, root: FilePath, run: FilePath) async throws {
+        let engine = try await ContainerEngine {
+            $0.root = root
+            $0.run = run
+            $0.cgroupParent = "/containerkit-demo"
+            $0.removesCgroupParent = true
+        }
+        do { try await steps(reference, engine) } catch {
+            try await engine.shutdown()
+            throw error
+        }
+        try await engine.shutdown()
+    }
+
+    private mutating func steps(_ reference: String, _ engine: ContainerEngine) async throws {
         print("-- pull \(reference)")
         let (image, timings, unpacking) = try await engine.images.pullTimed(reference)
         report("resolve", timings.resolve)
@@ -104,8 +122,4 @@ do {
             print("   port 7000 answers")
         }
     }
-} catch {
-    print("   FAILED: \(error)")
-    failures += 1
 }
-exit(failures == 0 ? 0 : 1)
