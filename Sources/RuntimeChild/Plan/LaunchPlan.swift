@@ -20,8 +20,8 @@ package struct LaunchPlan: Sendable, Hashable {
     /// What the child does, in order, between its birth and its change of credentials.
     package var steps: [LaunchStep] = []
     package var process: ProcessPlan
-    /// Builds overlays by mount(2) in a short-lived mount namespace, as on kernels without `lowerdir+`. The launcher
-    /// falls back by itself; this makes the way testable everywhere.
+    /// Mount overlays by mount(2) instead of fsopen(2): for kernels that lack `lowerdir+` (before 6.7), and for tests. Not
+    /// set there, the launch still works: the kernel refuses, and then mount(2) is tried.
     package var forcesLegacyOverlay = false
 
     package init(containerID: String, process: ProcessPlan) {

@@ -11,21 +11,24 @@ struct OverlayTree {
     var options: [MountOption]
     var attributes: UInt64
 
-    /// A detached mount by fsopen(2), a parameter `lowerdir+` for each layer. Kernels before 6.7 lack that parameter:
-    /// then by mount(2).
+    /// A detached mount. Kernels before 6.7 do not know `lowerdir+`: some say so at the parameter, those before 6.5 take any
+    /// parameter and refuse the file system at the end. Then by mount(2), which says EINVAL again when something else is
+    /// wrong.
     func mount() throws(Errno) -> OwnedDescriptor {
+        do throws(Errno) {
+            return try mountByParameters()
+        } catch {
+            guard error == .invalidArgument else { throw error }
+            return try mountByPath()
+        }
+    }
+
+    /// By fsopen(2), a parameter `lowerdir+` for each layer.
+    private func mountByParameters() throws(Errno) -> OwnedDescriptor {
         // Held until the super block is made: /proc/self/fd names them.
         var held: [SharedDescriptor] = []
         let context = try FileSystemContext("overlay")
-        for (index, layer) in lower.enumerated() {
-            do throws(Errno) {
-                try context.set("lowerdir+", Self.parameter(layer, &held, escapes: false))
-            } catch {
-                // An unknown parameter.
-                if index == 0 && error == .invalidArgument { return try mountByPath() }
-                throw error
-            }
-        }
+        for layer in lower { try context.set("lowerdir+", Self.parameter(layer, &held, escapes: false)) }
         if let upper { try context.set("upperdir", Self.parameter(upper, &held, escapes: true)) }
         if let work { try context.set("workdir", Self.parameter(work, &held, escapes: true)) }
         for option in options { try context.set(option.key, option.value) }

@@ -33,6 +33,8 @@ package struct PlanCompiler: Sendable {
         ).compile()
         var plan = LaunchPlan(containerID: container.description, process: processPlan)
         plan.namespaces = namespaces
+        // An older kernel would say so in its log, once a container.
+        plan.forcesLegacyOverlay = features.kernel.map { $0 < KernelVersion(6, 7) } ?? false
         plan.cgroup = try cgroup(configuration, container: container, parent: cgroupParent)
 
         var mounts = MountCompiler(
