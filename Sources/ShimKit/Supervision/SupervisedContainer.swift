@@ -118,10 +118,12 @@ package final class SupervisedContainer: Sendable {
             defer { state.execs = [:] }
             return Array(state.execs.values)
         }
+        let isLetGo = state.withLock { $0.isLetGo }
         // A durable container goes on; its end is for the next who attaches.
-        if isDurable && exit.resolved == nil && state.withLock({ $0.isLetGo }) { return }
+        if isDurable && exit.resolved == nil && isLetGo { return }
         let failed = if case .failure? = started.resolved { true } else { false }
-        if gone.resolved != nil || failed || (exit.resolved != nil && !removesItself) {
+        // Whoever lets go leaves the rest to the shim.
+        if gone.resolved != nil || failed || isLetGo || (exit.resolved != nil && !removesItself) {
             settle(exit.resolved, execs)
             return
         }
