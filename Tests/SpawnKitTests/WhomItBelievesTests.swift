@@ -84,6 +84,21 @@ struct WhomItBelievesTests {
         #expect(output.contains("container-shim"))
     }
 
+    /// Hosts that treat their children in unusual ways.
+    @Test(arguments: ["prepare", "ignores-children", "reaps-everything", "subreaper", "no-streams"])
+    func unusualHost(_ mode: String) throws {
+        #expect(try ProbeProgram.run(mode, marker: nil, control: .nothing) == "prepared")
+    }
+
+    @Test(.needsRoot, .tags(.privileged)) func hostIsProcessOne() throws {
+        let unshare = ["unshare", "--pid", "--fork", "--mount-proc"]
+        #expect(try ProbeProgram.run("prepare", marker: nil, control: .nothing, prefix: unshare) == "prepared")
+    }
+
+    @Test func roleThatIsNotLinked() throws {
+        #expect(try ProbeProgram.run("other-role", marker: nil, control: .nothing) == "refused")
+    }
+
     /// The way out for a program that cannot execute itself: the executable product.
     @Test func shimExecutableServesOtherPrograms() throws {
         let shim = try ProbeProgram.path.replacing("SpawnProbe", with: "container-shim")
