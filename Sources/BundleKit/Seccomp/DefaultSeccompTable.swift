@@ -1,3 +1,5 @@
+internal import OCIModel
+
 /// The facts of Docker's default profile (moby/profiles, seccomp/default.json of 2025): which system calls are allowed, and on what
 /// condition. What no row names fails with EPERM.
 enum DefaultSeccompTable {

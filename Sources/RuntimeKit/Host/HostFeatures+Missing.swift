@@ -1,3 +1,5 @@
+internal import OCIModel
+
 extension HostFeatures {
     /// What is missing here, the required first.
     public var missing: [Missing] {

@@ -1,4 +1,5 @@
 internal import Glibc
+public import OCIModel
 
 /// What this kernel and the rights of this process allow.
 public struct HostFeatures: Sendable, Hashable {
