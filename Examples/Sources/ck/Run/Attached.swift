@@ -39,7 +39,7 @@ enum Attached {
             switch signal {
             case SIGWINCH: if let size = console.size { try? await container.resize(size) }
             // A shell on a terminal ignores it, so it is asked and then killed.
-            case SIGTERM where console.isTerminal: try? await container.stop()
+            case SIGTERM where console.isTerminal: _ = try? await container.stop()
             default: try? await container.signal(Signal(rawValue: signal))
             }
         }
