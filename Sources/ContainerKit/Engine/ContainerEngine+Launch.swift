@@ -35,9 +35,11 @@ extension ContainerEngine {
         } catch {
             var failure = ContainerError(error, container: id)
             do throws(ContainerError) {
-                try await blocking { () throws(ContainerError) in
-                    do throws(Errno) { try prepared.directory.remove() } catch .noSuchFileOrDirectory {} catch {
-                        throw .storage(error, prepared.directory.path)
+                try await uncancelled { () throws(ContainerError) in
+                    try await self.blocking { () throws(ContainerError) in
+                        do throws(Errno) { try prepared.directory.remove() } catch {
+                            if error != .noSuchFileOrDirectory { throw .storage(error, prepared.directory.path) }
+                        }
                     }
                 }
             } catch { failure.suppressed.append(error) }

@@ -192,6 +192,8 @@ public final class ContainerEngine: Sendable {
     ) async throws(ContainerError) -> Value {
         do { return try await threads.runIfActive { try body() } } catch let error as ContainerError {
             throw error
+        } catch is CancellationError {
+            throw ContainerError(.cancelled, .engine, "the task was cancelled")
         } catch {
             throw ContainerError(.closed, .engine, "the engine has been shut down", cause: error)
         }

@@ -247,19 +247,19 @@ package final class SupervisedContainer: Sendable {
             // No shim: what it left is ours to remove.
             let directory = directory
             let bootID = supervisor.bootID
-            try await supervisor.onThread { () throws(ShimError) in
-                do {
-                    guard try Sweep(directory: directory, bootID: bootID).delete() else {
-                        throw ShimError(.busy, container: directory.container, "its shim does not answer")
+            // Its lock goes a moment after its sockets.
+            for attempt in 0..<200 {
+                let isDone = try await supervisor.onThread { () throws(ShimError) in
+                    do { return try Sweep(directory: directory, bootID: bootID).delete() } catch {
+                        throw ShimError(
+                            .removalFailed, container: directory.container, errno: error as? Errno,
+                            "something of it could not be removed")
                     }
-                } catch let error as ShimError {
-                    throw error
-                } catch {
-                    throw ShimError(
-                        .removalFailed, container: directory.container, errno: error as? Errno,
-                        "something of it could not be removed", cause: nil)
                 }
+                if isDone { return }
+                try await Task.sleep(for: .milliseconds(attempt < 10 ? 1 : 10))
             }
+            throw ShimError(.busy, container: id, "its shim does not answer")
         } catch let error as ShimError {
             throw error
         } catch {

@@ -102,11 +102,14 @@ package final class Supervisor: Sendable {
 
     /// Undoes `make` for a container that never got a shim.
     private func discard(_ directory: RunDirectory) async {
-        _ = try? await onThread { () throws(ShimError) in
-            do throws(Errno) { try TreeRemoval.remove(directory.path.string) } catch {
-                throw ShimError(.removalFailed, container: directory.container, errno: error, "cannot remove \(directory.path)")
+        // In a task of its own: the launch may have been cancelled.
+        _ = await Task {
+            try? await self.onThread { () throws(ShimError) in
+                do throws(Errno) { try TreeRemoval.remove(directory.path.string) } catch {
+                    throw ShimError(.removalFailed, container: directory.container, errno: error, "cannot remove \(directory.path)")
+                }
             }
-        }
+        }.value
     }
 
     /// Runs a blocking body on the thread pool.
@@ -117,6 +120,8 @@ package final class Supervisor: Sendable {
             return try await threads.runIfActive { try body() }
         } catch let error as ShimError {
             throw error
+        } catch is CancellationError {
+            throw ShimError(.cancelled, "the task was cancelled")
         } catch {
             throw ShimError(.closed, "the engine has been shut down", cause: error)
         }

@@ -84,9 +84,8 @@ struct HostDeathTests {
 
     /// The group of the process that setsid(1) runs: itself, as long as it did not have to fork.
     private static func group(below pid: Int32) throws -> Int32? {
-        let children =
-            (try? Files.text(FilePath("/proc/\(pid)/task/\(pid)/children")))?.split(separator: " ").compactMap { Int32($0) } ?? []
-        return children.first ?? pid
+        guard try Files.text(FilePath("/proc/\(pid)/comm")) == "setsid\n" else { return pid }
+        return try Files.text(FilePath("/proc/\(pid)/task/\(pid)/children")).split(separator: " ").first.flatMap { Int32($0) }
     }
 }
 
