@@ -26,7 +26,7 @@ public struct Signal: RawRepresentable, Sendable, Hashable {
     /// From `SIGTERM`, `TERM`, `15`, `RTMIN+3` or `SIGRTMAX-1`, in any case, as an image's StopSignal has it.
     /// - Returns: nil for anything else.
     public init?(_ text: String) {
-        if let number = Int32(text), (1...64).contains(number) {
+        if let number = Self.number(text), (1...64).contains(number) {
             self.init(rawValue: number)
             return
         }
@@ -41,15 +41,20 @@ public struct Signal: RawRepresentable, Sendable, Hashable {
             number = Self.realTime.lowerBound
         } else if name == "RTMAX" {
             number = Self.realTime.upperBound
-        } else if name.hasPrefix("RTMIN+"), let offset = Int32(name.dropFirst(6)), offset >= 0, offset <= 64 {
+        } else if name.hasPrefix("RTMIN+"), let offset = Self.number(name.dropFirst(6)), offset <= 64 {
             number = Self.realTime.lowerBound + offset
-        } else if name.hasPrefix("RTMAX-"), let offset = Int32(name.dropFirst(6)), offset >= 0, offset <= 64 {
+        } else if name.hasPrefix("RTMAX-"), let offset = Self.number(name.dropFirst(6)), offset <= 64 {
             number = Self.realTime.upperBound - offset
         } else {
             return nil
         }
         guard Self.realTime.contains(number) else { return nil }
         self.init(rawValue: number)
+    }
+
+    /// Digits only: Int32 would take a sign too.
+    private static func number(_ text: some StringProtocol) -> Int32? {
+        text.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) } ? Int32(text) : nil
     }
 }
 

@@ -57,7 +57,9 @@ public struct Reference: Sendable, Hashable {
             if let bad = Self.invalidRegistryOffset(host) {
                 throw ParseError(reason: .invalidRegistry, offset: offset(of: host) + bad)
             }
-            registry = host.lowercased()
+            // A host's case does not matter, except where only its capitals tell it from a path: `Registry/app`.
+            let lowered = host.lowercased()
+            registry = Self.isRegistry(lowered[...]) ? lowered : String(host)
             path = rest[rest.index(after: slash)...]
         }
         // Docker Hub has had these names.
@@ -76,9 +78,7 @@ public struct Reference: Sendable, Hashable {
             throw ParseError(reason: .invalidRepository, offset: offset(of: name) + bad)
         }
         if registry == Self.defaultRegistry, !name.contains("/") {
-            guard name.utf8.count != 64 || !name.utf8.allSatisfy(Self.isHex) else {
-                throw ParseError(reason: .looksLikeID, offset: offset(of: name))
-            }
+            if Self.looksLikeID(name) { throw ParseError(reason: .looksLikeID, offset: offset(of: name)) }
             repository = "library/\(name)"
         } else {
             repository = String(name)
@@ -104,14 +104,15 @@ extension Reference: CustomStringConvertible {
         "\(registry)/\(repository)" + (tag.map { ":\($0)" } ?? "") + (digest.map { "@\($0)" } ?? "")
     }
 
-    /// As short as Docker shows it: `alpine`, `alpine:3.20`, `localhost:5000/team/app:1`.
+    /// As short as Docker shows it: `alpine`, `alpine:3.20`, `localhost:5000/team/app:1`. Read again, it is this reference.
     public var familiar: String {
-        var name = "\(registry)/\(repository)"
-        if registry == Self.defaultRegistry {
-            name = repository.hasPrefix("library/") ? String(repository.dropFirst(8)) : repository
-        }
-        if let digest { return name + (tag.map { ":\($0)" } ?? "") + "@\(digest)" }
-        return tag == nil || tag == "latest" ? name : "\(name):\(tag ?? "")"
+        let suffix = digest.map { (tag.map { ":\($0)" } ?? "") + "@\($0)" } ?? (tag == nil || tag == "latest" ? "" : ":\(tag ?? "")")
+        guard registry == Self.defaultRegistry else { return "\(registry)/\(repository)\(suffix)" }
+        let parts = repository.split(separator: "/")
+        // Only official images have one component, and a first one that is a registry's name has to keep the registry before it.
+        if parts.count == 2, parts[0] == "library", !Self.looksLikeID(parts[1]) { return "\(parts[1])\(suffix)" }
+        if parts.count > 1, !Self.isRegistry(parts[0]) { return "\(repository)\(suffix)" }
+        return "\(registry)/\(repository)\(suffix)"
     }
 }
 
@@ -121,6 +122,8 @@ extension Reference {
     private static func isRegistry(_ part: Substring) -> Bool {
         part == "localhost" || part.contains { $0 == "." || $0 == ":" || $0.isUppercase } || part.hasPrefix("[")
     }
+
+    private static func looksLikeID(_ part: Substring) -> Bool { part.utf8.count == 64 && part.utf8.allSatisfy(isHex) }
 
     private static func isLower(_ byte: UInt8) -> Bool {
         (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte) || isDigit(byte)
