@@ -41,7 +41,7 @@ struct PullTests {
             registry.stop()
             #expect(try await puller.pull(reference, policy: .never).image == image)
             #expect(try store.names().map(\.reference) == [reference])
-            #expect(try Files.names(in: directory.appending("content/ingest")) == [])
+            #expect(Files.names(in: directory.appending("content/ingest")) == [])
         }
     }
 

@@ -57,7 +57,8 @@ public final class ImagePuller: Sendable {
         let downloaded = Mutex(Int64(0))
         try await download(blobs, reference, progress) { count in downloaded.withLock { $0 += count } }
         let image = try await BlockingWork.run {
-            let configuration = try store.configuration(of: found.manifest, reference)
+            let configuration = try store.configuration(
+                of: found.manifest, for: found.manifestDigest == found.root.digest ? platform : nil, reference)
             for document in found.documents { try store.put(document.bytes, document.descriptor) }
             try store.sync(blobs.map(\.digest) + found.documents.map(\.descriptor.digest))
             try store.setName(reference, to: found.root)
@@ -132,34 +133,6 @@ public final class ImagePuller: Sendable {
             }
             count(blob.size)
             progress(.blob(blob.digest, .verified))
-        }
-    }
-}
-
-/// One download at a time of a digest, however many pulls want it.
-actor BlobFlights {
-    private var waiting: [Digest: [CheckedContinuation<Void, Never>]] = [:]
-
-    /// Runs `body` when nobody else runs one for this digest.
-    func alone(_ digest: Digest, _ body: @Sendable () async throws -> Void) async throws {
-        if waiting[digest] != nil {
-            await withCheckedContinuation { waiting[digest, default: []].append($0) }
-        } else {
-            waiting[digest] = []
-        }
-        // The turn is handed to the next even when this one was cancelled while it waited.
-        defer { handOver(digest) }
-        try Task.checkCancellation()
-        try await body()
-    }
-
-    private func handOver(_ digest: Digest) {
-        guard let queue = waiting[digest] else { return }
-        if let next = queue.first {
-            waiting[digest] = Array(queue.dropFirst())
-            next.resume()
-        } else {
-            waiting[digest] = nil
         }
     }
 }

@@ -25,23 +25,37 @@ extension RegistryClient {
                     "the registry sends \(length) bytes instead of \(descriptor.size)")
             }
             let ingest = try await BlockingWork.run { try BlobIngest(descriptor, into: store) }
-            var gathered: [ByteBuffer] = []
-            var size = 0
-            func flush() async throws {
-                let buffers = gathered
-                gathered = []
-                size = 0
-                try await BlockingWork.run { try ingest.write(buffers) }
-                progress(ingest.size)
+            do {
+                try await Self.receive(response, into: ingest, descriptor.size, touch, progress)
+            } catch {
+                // At once, not when the last thread that held it lets go.
+                ingest.discard()
+                throw error
             }
-            for try await chunk in response.body {
-                touch()
-                size += chunk.readableBytes
-                gathered.append(chunk)
-                if size >= Self.batch { try await flush() }
-            }
-            if size > 0 { try await flush() }
-            try await BlockingWork.run { try ingest.finish() }
         }
+    }
+
+    private static func receive(
+        _ response: HTTPClientResponse, into ingest: BlobIngest, _ expected: Int64, _ touch: @Sendable () -> Void,
+        _ progress: @Sendable (Int64) -> Void
+    ) async throws {
+        var gathered: [ByteBuffer] = []
+        var size = 0
+        func flush() async throws {
+            let buffers = gathered
+            gathered = []
+            size = 0
+            try await BlockingWork.run { try ingest.write(buffers) }
+            progress(ingest.size)
+        }
+        for try await chunk in response.body {
+            touch()
+            size += chunk.readableBytes
+            gathered.append(chunk)
+            // One byte too many is noticed when it comes, not when the batch is full.
+            if size >= batch || ingest.size + Int64(size) > expected { try await flush() }
+        }
+        if size > 0 { try await flush() }
+        try await BlockingWork.run { try ingest.finish() }
     }
 }

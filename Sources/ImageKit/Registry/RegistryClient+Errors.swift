@@ -1,5 +1,6 @@
 internal import AsyncHTTPClient
 internal import NIOCore
+internal import NIOHTTP1
 internal import OCIModel
 
 extension RegistryClient {
@@ -7,7 +8,7 @@ extension RegistryClient {
     static func imageError(_ error: any Error, _ subject: ImageError.Subject, _ endpoint: RegistryEndpoint) -> ImageError {
         switch error {
         case let error as ImageError: return error
-        case let failure as StatusFailure: return statusError(failure.status, subject, endpoint)
+        case let failure as StatusFailure: return statusError(failure, subject, endpoint)
         case is IdleWatch.TimedOut:
             return ImageError(.timedOut, subject, "the registry \(endpoint.registry) stopped answering")
         case is CancellationError: return ImageError(.cancelled, subject, "the task was cancelled")
@@ -15,18 +16,23 @@ extension RegistryClient {
             return ImageError(.cancelled, subject, "the task was cancelled")
         case let error as HTTPClientError where error == .remoteConnectionClosed:
             return ImageError(.shortBody, subject, "the registry \(endpoint.registry) closed the connection")
+        case HTTPParserError.invalidEOFState:
+            return ImageError(.shortBody, subject, "the registry \(endpoint.registry) closed the connection inside an answer")
+        case is HTTPParserError:
+            return ImageError(.protocolViolation, subject, "the registry \(endpoint.registry) does not speak HTTP", cause: error)
         default:
             return ImageError(.unreachable, subject, "the registry \(endpoint.base) cannot be reached", cause: error)
         }
     }
 
-    private static func statusError(_ status: Int, _ subject: ImageError.Subject, _ endpoint: RegistryEndpoint) -> ImageError {
-        switch status {
-        case 401: ImageError(.unauthorized, subject, "the registry \(endpoint.registry) refused the credentials")
-        case 403: ImageError(.forbidden, subject, "the registry \(endpoint.registry) forbids it")
-        case 404: ImageError(.notFound, subject, "the registry \(endpoint.registry) does not have it")
-        case 429: ImageError(.tooManyRequests, subject, "the registry \(endpoint.registry) was asked too often")
-        default: ImageError(.serverFailed, subject, "the registry \(endpoint.registry) answered \(status)")
+    private static func statusError(_ failure: StatusFailure, _ subject: ImageError.Subject, _ endpoint: RegistryEndpoint) -> ImageError {
+        let server = failure.tokenService.map { "the token service \($0)" } ?? "the registry \(endpoint.registry)"
+        return switch failure.status {
+        case 401: ImageError(.unauthorized, subject, "\(server) refused the credentials")
+        case 403: ImageError(.forbidden, subject, "\(server) forbids it")
+        case 404 where failure.tokenService == nil: ImageError(.notFound, subject, "\(server) does not have it")
+        case 429: ImageError(.tooManyRequests, subject, "\(server) was asked too often")
+        default: ImageError(.serverFailed, subject, "\(server) answered \(failure.status)")
         }
     }
 }

@@ -83,7 +83,9 @@ public final class RegistryClient: Sendable {
             } catch {
                 try Task.checkCancellation()
                 let failure = Self.imageError(error, request.subject, request.endpoint)
-                guard failure.isTransient, let delay = policy.delay(attempt: attempt, retryAfter: (error as? StatusFailure)?.retryAfter)
+                let status = error as? StatusFailure
+                guard status.map({ RetryPolicy.isTransient($0.status) }) ?? failure.isTransient,
+                    let delay = policy.delay(attempt: attempt, retryAfter: status?.retryAfter)
                 else { throw failure }
                 logger.debug("\(failure); trying again in \(delay)")
                 try await Task.sleep(for: delay)
@@ -96,29 +98,31 @@ public final class RegistryClient: Sendable {
     private func authorized(_ request: Request, _ touch: @escaping @Sendable () -> Void) async throws -> HTTPClientResponse {
         let key = TokenCache.Key(registry: request.endpoint.registry, scope: request.scope)
         let known = await tokens.token(key)
-        var response = try await follow(request, authorization: known.map { "Bearer \($0)" })
+        var (response, isRegistry) = try await follow(request, authorization: known.map { "Bearer \($0)" })
         touch()
-        if response.status == .unauthorized {
+        // Where a redirect led has no say in whom our credentials are shown to.
+        if response.status == .unauthorized, isRegistry {
             if let known { await tokens.discard(key, known) }
             let header = response.headers["WWW-Authenticate"]
-            try await drain(response)
+            await drain(response)
             guard let authorization = try await authorization(header, key, request) else {
                 throw ImageError(.unauthorized, request.subject, "the registry \(request.endpoint.registry) wants credentials")
             }
             touch()
-            response = try await follow(request, authorization: authorization)
+            (response, isRegistry) = try await follow(request, authorization: authorization)
             touch()
         }
         guard (200...299).contains(response.status.code) else {
-            try await drain(response)
-            throw StatusFailure(
-                status: Int(response.status.code), retryAfter: response.headers.first(name: "Retry-After").flatMap { Int($0) })
+            await drain(response)
+            throw StatusFailure(response)
         }
         return response
     }
 
-    private func follow(_ request: Request, authorization: String?) async throws -> HTTPClientResponse {
+    /// - Returns: the answer, and whether it is the registry's own: no redirect led to another origin.
+    private func follow(_ request: Request, authorization: String?) async throws -> (HTTPClientResponse, isRegistry: Bool) {
         var url = request.url
+        var isRegistry = true
         var authorization = authorization
         var followed = 0
         while true {
@@ -129,23 +133,28 @@ public final class RegistryClient: Sendable {
             for type in request.accept { outgoing.headers.add(name: "Accept", value: type) }
             if let authorization { outgoing.headers.add(name: "Authorization", value: authorization) }
             let response = try await client.execute(outgoing, deadline: .distantFuture)
-            guard [301, 302, 303, 307, 308].contains(response.status.code) else { return response }
+            guard [301, 302, 303, 307, 308].contains(response.status.code) else { return (response, isRegistry) }
             let step = try RedirectPolicy.step(
                 from: url, location: response.headers.first(name: "Location"), followed: followed, request.subject)
-            try await drain(response)
-            if !step.keepsCredentials { authorization = nil }
+            await drain(response)
+            if !step.keepsCredentials {
+                authorization = nil
+                isRegistry = false
+            }
             url = step.url
             followed += 1
         }
     }
 
-    /// Reads a short body so that the connection can be used again; a long one is not worth it.
-    private func drain(_ response: HTTPClientResponse) async throws {
+    /// Reads a short body so that the connection can be used again; a long one is not worth it, nor is one that breaks.
+    private func drain(_ response: HTTPClientResponse) async {
         var size = 0
-        for try await chunk in response.body {
-            size += chunk.readableBytes
-            if size > 64 * 1024 { return }
-        }
+        do {
+            for try await chunk in response.body {
+                size += chunk.readableBytes
+                if size > 64 * 1024 { return }
+            }
+        } catch { logger.debug("the body of an answer \(response.status.code) broke off: \(error)") }
     }
 
     // MARK: authentication
@@ -156,7 +165,12 @@ public final class RegistryClient: Sendable {
         let challenges = headers.flatMap { AuthenticationChallenge.parse($0) }
         let credentials = await credentials(for: request.endpoint.registry)
         if let bearer = challenges.first(where: { $0.scheme == "bearer" }) {
-            let token = try await tokens.token(key) { try await self.fetchToken(bearer, credentials, key, request) }
+            // The request is shared between tasks, so it has an idle limit of its own.
+            let token = try await tokens.token(key) {
+                try await IdleWatch.run(limit: self.configuration.idleLimit) { touch in
+                    try await self.fetchToken(bearer, credentials, key, request, touch)
+                }
+            }
             return "Bearer \(token)"
         }
         if challenges.contains(where: { $0.scheme == "basic" }), let credentials { return Self.basic(credentials) }
@@ -178,12 +192,14 @@ public final class RegistryClient: Sendable {
 
     /// See: distribution's "Token Authentication Specification".
     private func fetchToken(
-        _ challenge: AuthenticationChallenge, _ credentials: RegistryCredentials?, _ key: TokenCache.Key, _ request: Request
+        _ challenge: AuthenticationChallenge, _ credentials: RegistryCredentials?, _ key: TokenCache.Key, _ request: Request,
+        _ touch: @Sendable () -> Void
     ) async throws -> TokenCache.Token {
         guard let realm = challenge.parameters["realm"], var parts = URLComponents(string: realm), let host = parts.host else {
             throw ImageError(.protocolViolation, request.subject, "the registry names no token service")
         }
-        let isSafe = parts.scheme == "https" || (parts.scheme == "http" && !request.endpoint.usesTLS && RegistryEndpoint.isLoopback(host))
+        let scheme = parts.scheme?.lowercased()
+        let isSafe = scheme == "https" || (scheme == "http" && !request.endpoint.usesTLS && RegistryEndpoint.isLoopback(host))
         guard isSafe else {
             throw ImageError(.insecureRedirect, request.subject, "the registry's token service \(realm) is not on HTTPS")
         }
@@ -197,14 +213,18 @@ public final class RegistryClient: Sendable {
         outgoing.headers.add(name: "User-Agent", value: "container-kit")
         if let credentials { outgoing.headers.add(name: "Authorization", value: Self.basic(credentials)) }
         let response = try await client.execute(outgoing, deadline: .distantFuture)
+        touch()
         guard response.status == .ok else {
-            let code: ImageError.Code = [401, 403].contains(response.status.code) ? .unauthorized : .serverFailed
-            throw ImageError(code, request.subject, "the token service \(host) answered \(response.status.code)")
+            await drain(response)
+            var failure = StatusFailure(response)
+            failure.tokenService = host
+            throw failure
         }
-        let body = try await response.body.collect(upTo: 1 << 20)
-        let answer = try Document.decode(TokenAnswer.self, Array(body.readableBytesView), request.subject)
-        guard let value = answer.token ?? answer.accessToken, !value.isEmpty else {
-            throw ImageError(.protocolViolation, request.subject, "the token service \(host) gave no token")
+        let body = try await Self.body(of: response, limit: 1 << 20, request.subject, touch)
+        let answer = try Document.decode(TokenAnswer.self, body, request.subject)
+        // RFC 6750's b64token, loosely: what can stand in a header.
+        guard let value = answer.token ?? answer.accessToken, !value.isEmpty, value.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f }) else {
+            throw ImageError(.protocolViolation, request.subject, "the token service \(host) gave no usable token")
         }
         // Sixty seconds where nothing is said; a little less than said, for clocks and the way.
         let seconds = max(Int64(answer.expiresIn ?? 60), 60) - 10
@@ -222,10 +242,4 @@ public final class RegistryClient: Sendable {
             case expiresIn = "expires_in"
         }
     }
-}
-
-/// An answer that is a failure.
-struct StatusFailure: Error {
-    var status: Int
-    var retryAfter: Int?
 }

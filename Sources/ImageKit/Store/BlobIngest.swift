@@ -33,7 +33,16 @@ final class BlobIngest: Sendable {
         } catch { throw ImageErrorAdvice.error(error, .blob(descriptor.digest), "its download cannot be stored") }
     }
 
-    deinit { if !state.withLock({ $0.isOver }) { _ = ck_unlinkat(AT_FDCWD, path, 0) } }
+    deinit { discard() }
+
+    /// Removes what has come, unless the blob is already visible.
+    func discard() {
+        let wasOver = state.withLock { state in
+            defer { state.isOver = true }
+            return state.isOver
+        }
+        if !wasOver { _ = ck_unlinkat(AT_FDCWD, path, 0) }
+    }
 
     /// Bytes so far.
     var size: Int64 { state.withLock { $0.size } }

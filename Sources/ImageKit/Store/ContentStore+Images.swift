@@ -11,7 +11,7 @@ extension ContentStore {
         for blob in [found.manifest.config] + found.manifest.layers where !contains(blob.digest) { return nil }
         return Image(
             reference: reference, digest: root.digest, manifestDigest: found.digest, manifest: found.manifest,
-            configuration: try configuration(of: found.manifest, reference))
+            configuration: try configuration(of: found.manifest, for: found.digest == root.digest ? platform : nil, reference))
     }
 
     /// The manifest for a platform below a descriptor; nil when a document on the way is not in the store.
@@ -38,13 +38,21 @@ extension ContentStore {
             "there is no image for \(platform), only for: \(present.isEmpty ? "none that is named" : present)")
     }
 
-    func configuration(of manifest: ImageManifest, _ reference: Reference) throws(ImageError) -> ImageConfiguration {
+    /// - Parameter platform: what the image must be for, where no index said so; nil when one did.
+    /// - Throws: `.noMatchingPlatform`, `.malformedDocument`.
+    func configuration(
+        of manifest: ImageManifest, for platform: Platform?, _ reference: Reference
+    ) throws(ImageError) -> ImageConfiguration {
         let configuration = try Document.decode(
             ImageConfiguration.self, document(manifest.config.digest), .blob(manifest.config.digest))
         guard configuration.rootfs.diffIDs.count == manifest.layers.count else {
             throw ImageError(
                 .malformedDocument, .reference(reference),
                 "the manifest has \(manifest.layers.count) layers, its configuration \(configuration.rootfs.diffIDs.count)")
+        }
+        let own = Platform(os: configuration.os, architecture: configuration.architecture, variant: configuration.variant)
+        if let platform, !platform.runs(own) {
+            throw ImageError(.noMatchingPlatform, .reference(reference), "it is an image for \(own), not for \(platform)")
         }
         return configuration
     }

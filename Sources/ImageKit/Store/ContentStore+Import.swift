@@ -37,7 +37,7 @@ extension ContentStore {
             case .index(let index): next = try Self.choose(index, platform, reference)
             case .manifest(let manifest):
                 for blob in [manifest.config] + manifest.layers { try copyBlob(blob, from: layout) }
-                let configuration = try configuration(of: manifest, reference)
+                let configuration = try configuration(of: manifest, for: next.digest == root.digest ? platform : nil, reference)
                 try sync([root.digest, next.digest, manifest.config.digest] + manifest.layers.map(\.digest))
                 try setName(reference, to: root)
                 return Image(

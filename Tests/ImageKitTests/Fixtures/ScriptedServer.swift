@@ -1,0 +1,170 @@
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import Synchronization
+
+/// An HTTP server on loopback whose answers are bytes: it can lie about lengths, stall, cut the connection and never end.
+final class ScriptedServer: Sendable {
+    struct Request: Sendable {
+        var method: String
+        /// With the query.
+        var uri: String
+        var headers: HTTPHeaders
+        var path: String { String(uri.prefix { $0 != "?" }) }
+    }
+
+    /// An answer and where it goes wrong.
+    struct Answer: Sendable {
+        enum Ending: Sendable {
+            /// Complete; the connection stays open.
+            case complete
+            /// The connection is closed after so many bytes of the body.
+            case cut(after: Int)
+            /// Nothing more comes after so many bytes of the body; -1 is before the head.
+            case stall(after: Int)
+            /// The body is repeated until the client has enough.
+            case endless
+        }
+
+        var status = 200
+        var headers: [(String, String)] = []
+        var body: [UInt8] = []
+        var ending = Ending.complete
+        /// What Content-Length says; nil is the truth.
+        var length: Int?
+        /// Without Content-Length, in chunks.
+        var isChunked = false
+        var delay: TimeAmount = .zero
+
+        static func status(_ status: Int, _ headers: [(String, String)] = []) -> Answer { Answer(status: status, headers: headers) }
+        static func redirect(to location: String, _ status: Int = 307) -> Answer { .status(status, [("Location", location)]) }
+        static func json(_ text: String, _ headers: [(String, String)] = []) -> Answer {
+            Answer(headers: headers + [("Content-Type", "application/json")], body: Array(text.utf8))
+        }
+    }
+
+    let port: Int
+    private let channel: any Channel
+    private let state: State
+
+    fileprivate final class State: Sendable {
+        let requests = Mutex<[Request]>([])
+        let handler = Mutex<@Sendable (Request) -> Answer>({ _ in .status(404) })
+        let connections = Mutex<[ObjectIdentifier: any Channel]>([:])
+    }
+
+    init() async throws {
+        let state = State()
+        self.state = state
+        channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelInitializer { channel in
+                state.connections.withLock { $0[ObjectIdentifier(channel)] = channel }
+                return channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(ByteToMessageHandler(HTTPRequestDecoder()))
+                    try channel.pipeline.syncOperations.addHandler(Handler(state))
+                }
+            }
+            .bind(host: "127.0.0.1", port: 0).get()
+        port = channel.localAddress?.port ?? 0
+    }
+
+    /// As it stands in a reference.
+    var address: String { "127.0.0.1:\(port)" }
+    var requests: [Request] { state.requests.withLock { $0 } }
+    func requests(to path: String) -> [Request] { requests.filter { $0.path == path } }
+
+    /// What is asked from now on is answered by `handler`.
+    func answer(_ handler: @escaping @Sendable (Request) -> Answer) { state.handler.withLock { $0 = handler } }
+
+    func stop() async {
+        try? await channel.close()
+        for connection in state.connections.withLock({ Array($0.values) }) { try? await connection.close() }
+    }
+
+    private final class Handler: ChannelInboundHandler {
+        typealias InboundIn = HTTPServerRequestPart
+        typealias OutboundOut = ByteBuffer
+        private let state: State
+        private var head: HTTPRequestHead?
+        private var endless: [UInt8]?
+        private var isPouring = false
+
+        init(_ state: State) { self.state = state }
+
+        func channelInactive(context: ChannelHandlerContext) {
+            endless = nil
+            _ = state.connections.withLock { $0.removeValue(forKey: ObjectIdentifier(context.channel)) }
+            context.fireChannelInactive()
+        }
+
+        func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
+
+        func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+            switch unwrapInboundIn(data) {
+            case .head(let head): self.head = head
+            case .body: break
+            case .end:
+                guard let head else { return }
+                let request = Request(method: head.method.rawValue, uri: head.uri, headers: head.headers)
+                state.requests.withLock { $0.append(request) }
+                let answer = state.handler.withLock { $0 }(request)
+                if answer.delay == .zero { return send(answer, context) }
+                let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+                context.eventLoop.scheduleTask(in: answer.delay) { bound.value.0.send(answer, bound.value.1) }
+            }
+        }
+
+        func channelWritabilityChanged(context: ChannelHandlerContext) {
+            if let endless, context.channel.isWritable { pour(endless, context) }
+        }
+
+        private func send(_ answer: Answer, _ context: ChannelHandlerContext) {
+            if case .stall(let after) = answer.ending, after < 0 { return }
+            var head = "HTTP/1.1 \(answer.status) Scripted\r\n"
+            for (name, value) in answer.headers { head += "\(name): \(value)\r\n" }
+            if answer.isChunked {
+                head += "Transfer-Encoding: chunked\r\n"
+            } else {
+                head += "Content-Length: \(answer.length ?? answer.body.count)\r\n"
+            }
+            write(Array((head + "\r\n").utf8), context)
+            switch answer.ending {
+            case .complete:
+                writeBody(answer.body, answer.isChunked, context)
+                if answer.isChunked { write(Array("0\r\n\r\n".utf8), context) }
+            case .cut(let after):
+                writeBody(Array(answer.body.prefix(after)), answer.isChunked, context)
+                context.close(promise: nil)
+            case .stall(let after): writeBody(Array(answer.body.prefix(after)), answer.isChunked, context)
+            case .endless:
+                endless = answer.body
+                pour(answer.body, context)
+            }
+        }
+
+        private func pour(_ body: [UInt8], _ context: ChannelHandlerContext) {
+            // A write that is flushed at once makes the channel writable again from inside.
+            if isPouring { return }
+            isPouring = true
+            defer { isPouring = false }
+            for _ in 0..<64 where context.channel.isActive && context.channel.isWritable { writeBody(body, true, context) }
+            // Other connections of this loop want their turn.
+            if context.channel.isActive, context.channel.isWritable {
+                let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+                context.eventLoop.execute { bound.value.0.pour(body, bound.value.1) }
+            }
+        }
+
+        private func writeBody(_ bytes: [UInt8], _ isChunked: Bool, _ context: ChannelHandlerContext) {
+            if bytes.isEmpty { return }
+            if isChunked { write(Array((String(bytes.count, radix: 16) + "\r\n").utf8), context) }
+            write(bytes, context)
+            if isChunked { write(Array("\r\n".utf8), context) }
+        }
+
+        private func write(_ bytes: [UInt8], _ context: ChannelHandlerContext) {
+            context.writeAndFlush(wrapOutboundOut(ByteBuffer(bytes: bytes)), promise: nil)
+        }
+    }
+}
