@@ -130,7 +130,9 @@ extension Reference {
     }
     private static func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }
     private static func isHex(_ byte: UInt8) -> Bool { isDigit(byte) || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains(byte) }
-    private static func isLetter(_ byte: UInt8) -> Bool { isLower(byte | 0x20) && !isDigit(byte) }
+    private static func isLetter(_ byte: UInt8) -> Bool {
+        (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte) || (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte)
+    }
     private static func isWord(_ byte: UInt8) -> Bool { isLetter(byte) || isDigit(byte) || byte == UInt8(ascii: "_") }
 
     /// `host`, `host:port`, `[v6]`, `[v6]:port`.
@@ -139,7 +141,9 @@ extension Reference {
         var position = 0
         if bytes.first == UInt8(ascii: "[") {
             guard let end = bytes.firstIndex(of: UInt8(ascii: "]")), end > 1 else { return bytes.count }
-            for index in 1..<end where !isHex(bytes[index] | 0x20) && bytes[index] != UInt8(ascii: ":") && bytes[index] != UInt8(ascii: ".")
+            for index in 1..<end
+            where !isHex(bytes[index]) && !(UInt8(ascii: "A")...UInt8(ascii: "F")).contains(bytes[index])
+                && bytes[index] != UInt8(ascii: ":") && bytes[index] != UInt8(ascii: ".")
             {
                 return index
             }

@@ -10,23 +10,25 @@ import Testing
 struct TokenServiceTests {
     typealias Answer = ScriptedServer.Answer
 
-    /// The registry wants `Bearer <token>`; `service` answers at /token on the same server.
-    private func withTokens(
-        accepted: @escaping @Sendable (String) -> Bool = { $0.hasPrefix("t") },
-        challenge: @escaping @Sendable (ScriptedServer) -> String = { server in
+    /// What the registry accepts and says, and what its token service answers.
+    private struct Script: Sendable {
+        var accepted: @Sendable (String) -> Bool = { $0.hasPrefix("t") }
+        var challenge: @Sendable (ScriptedServer) -> String = { server in
             #"Bearer realm="http://\#(server.address)/token",service="reg",scope="repository:team/app:pull""#
-        },
-        service: @escaping @Sendable (ScriptedServer.Request) -> Answer = { _ in .json(#"{"token":"t1","expires_in":300}"#) },
-        _ body: (PullFixture) async throws -> Void
-    ) async throws {
+        }
+        var service: @Sendable (ScriptedServer.Request) -> Answer = { _ in .json(#"{"token":"t1","expires_in":300}"#) }
+    }
+
+    /// The registry wants `Bearer <token>`; the service answers at /token on the same server.
+    private func withTokens(_ script: Script = Script(), _ body: (PullFixture) async throws -> Void) async throws {
         try await withPullFixture { fixture in
-            let header = challenge(fixture.server)
+            let header = script.challenge(fixture.server)
             fixture.override(all: { request in
                 guard request.path.hasPrefix("/v2/") else { return nil }
-                if let token = request.authorization?.split(separator: " ").last, accepted(String(token)) { return nil }
+                if let token = request.authorization?.split(separator: " ").last, script.accepted(String(token)) { return nil }
                 return .status(401, [("WWW-Authenticate", header)])
             })
-            fixture.override("/token", service)
+            fixture.override("/token", script.service)
             try await body(fixture)
         }
     }
@@ -45,15 +47,17 @@ struct TokenServiceTests {
     }
 
     @Test func accessTokenIsTheSame() async throws {
-        try await withTokens(service: { _ in .json(#"{"access_token":"t9"}"#) }) { try await $0.pull() }
+        try await withTokens(Script(service: { _ in .json(#"{"access_token":"t9"}"#) })) { try await $0.pull() }
     }
 
     @Test func parallelPullsShareOneRequest() async throws {
-        try await withTokens(service: { _ in
-            var answer = Answer.json(#"{"token":"t1"}"#)
-            answer.delay = .milliseconds(200)
-            return answer
-        }) { fixture in
+        try await withTokens(
+            Script(service: { _ in
+                var answer = Answer.json(#"{"token":"t1"}"#)
+                answer.delay = .milliseconds(200)
+                return answer
+            })
+        ) { fixture in
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for _ in 0..<8 { group.addTask { try await fixture.pull(.always) } }
                 try await group.waitForAll()
@@ -70,14 +74,16 @@ struct TokenServiceTests {
         let number = Mutex(0)
         let revoked = Mutex(false)
         try await withTokens(
-            accepted: { token in token == "t1" ? !revoked.withLock { $0 } : token == "t2" },
-            service: { _ in
-                let count = number.withLock { number in
-                    number += 1
-                    return number
+            Script(
+                accepted: { token in token == "t1" ? !revoked.withLock { $0 } : token == "t2" },
+                service: { _ in
+                    let count = number.withLock { number in
+                        number += 1
+                        return number
+                    }
+                    return .json(#"{"token":"t\#(count)"}"#)
                 }
-                return .json(#"{"token":"t\#(count)"}"#)
-            }
+            )
         ) { fixture in
             try await fixture.pull()
             revoked.withLock { $0 = true }
@@ -87,7 +93,7 @@ struct TokenServiceTests {
     }
 
     @Test func tokensThatAreNeverAccepted() async throws {
-        try await withTokens(accepted: { _ in false }) { fixture in
+        try await withTokens(Script(accepted: { _ in false })) { fixture in
             try await fixture.expectFailure(.unauthorized)
             #expect(fixture.server.requests(to: "/token").count == 1)
         }
@@ -98,7 +104,7 @@ struct TokenServiceTests {
         (503, .serverFailed, 2),
     ])
     func failuresOfTheService(status: Int, code: ImageError.Code, requests: Int) async throws {
-        try await withTokens(service: { _ in .status(status) }) { fixture in
+        try await withTokens(Script(service: { _ in .status(status) })) { fixture in
             let failure = try await fixture.expectFailure(code)
             #expect(failure?.description.contains("token service") == true)
             #expect(fixture.server.requests(to: "/token").count == requests)
@@ -107,34 +113,38 @@ struct TokenServiceTests {
 
     @Test func answersThatAreNone() async throws {
         for text in ["{}", #"{"token":""}"#, #"{"token":"a\r\nX-Evil: 1"}"#, #"{"token":"a b"}"#] {
-            try await withTokens(service: { _ in .json(text) }) { try await $0.expectFailure(.protocolViolation) }
+            try await withTokens(Script(service: { _ in .json(text) })) { try await $0.expectFailure(.protocolViolation) }
         }
-        try await withTokens(service: { _ in .json("<html>") }) { try await $0.expectFailure(.malformedDocument) }
-        try await withTokens(service: { _ in Answer(body: [UInt8](repeating: 0x20, count: 65536), ending: .endless, isChunked: true) }) {
+        try await withTokens(Script(service: { _ in .json("<html>") })) { try await $0.expectFailure(.malformedDocument) }
+        try await withTokens(
+            Script(service: { _ in Answer(body: [UInt8](repeating: 0x20, count: 65536), ending: .endless, isChunked: true) })
+        ) {
             try await $0.expectFailure(.oversizedBody)
         }
     }
 
     @Test(arguments: [-1, 0, 5]) func stalledService(after: Int) async throws {
-        try await withTokens(service: { _ in
-            var answer = Answer.json(#"{"token":"t1"}"#)
-            answer.ending = .stall(after: after)
-            return answer
-        }) { try await $0.expectFailure(.timedOut) }
+        try await withTokens(
+            Script(service: { _ in
+                var answer = Answer.json(#"{"token":"t1"}"#)
+                answer.ending = .stall(after: after)
+                return answer
+            })
+        ) { try await $0.expectFailure(.timedOut) }
     }
 
     @Test func realmsThatAreRefused() async throws {
         for realm in ["http://auth.example.com/token", "http://127.0.0.1.example.com/token", "ftp://127.0.0.1/token"] {
-            try await withTokens(challenge: { _ in #"Bearer realm="\#(realm)""# }) { fixture in
+            try await withTokens(Script(challenge: { _ in #"Bearer realm="\#(realm)""# })) { fixture in
                 try await fixture.expectFailure(.insecureRedirect)
                 #expect(fixture.server.requests.count == 1)
             }
         }
         for header in [#"Bearer service="x""#, #"Bearer realm="""#, #"Bearer realm="/token""#] {
-            try await withTokens(challenge: { _ in header }) { try await $0.expectFailure(.protocolViolation) }
+            try await withTokens(Script(challenge: { _ in header })) { try await $0.expectFailure(.protocolViolation) }
         }
         for header in ["", "Digest realm=\"x\"", "Basic realm=\"x\""] {
-            try await withTokens(challenge: { _ in header }) { try await $0.expectFailure(.unauthorized) }
+            try await withTokens(Script(challenge: { _ in header })) { try await $0.expectFailure(.unauthorized) }
         }
     }
 }

@@ -52,7 +52,7 @@ struct StatusFaultTests {
         (429, ImageError.Code.tooManyRequests), (408, .serverFailed), (500, .serverFailed), (502, .serverFailed), (503, .serverFailed),
     ])
     func failuresThatMayPassAreRetriedAFewTimes(status: Int, code: ImageError.Code) async throws {
-        try await withPullFixture(configure: { $0.retries = 3 }) { fixture in
+        try await withPullFixture(limits: .init(retries: 3)) { fixture in
             fixture.override(PullFixture.manifestPath, .status(status, [("Retry-After", "3600")]))
             try await fixture.expectFailure(code, within: .seconds(2))
             #expect(fixture.server.requests.count == 4)
@@ -60,7 +60,7 @@ struct StatusFaultTests {
     }
 
     @Test func retryAfterIsWaitedFor() async throws {
-        try await withPullFixture(configure: { $0.longestRetryDelay = .seconds(20) }) { fixture in
+        try await withPullFixture(limits: .init(longestRetryDelay: .seconds(20))) { fixture in
             let asked = Mutex(0)
             fixture.override(PullFixture.manifestPath) { _ in
                 let isFirst = asked.withLock { count in

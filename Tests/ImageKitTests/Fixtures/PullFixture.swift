@@ -95,26 +95,43 @@ final class PullFixture: Sendable {
     }
 }
 
-/// Runs `body` with a registry that serves `image`. Limits are short; one retry after 20 ms at most.
+extension PullFixture {
+    /// Short ones.
+    struct Limits: Sendable {
+        var idleLimit = Duration.milliseconds(600)
+        var retries = 1
+        var longestRetryDelay = Duration.milliseconds(20)
+        var concurrentDownloads = 3
+    }
+
+    /// - Parameter credentials: for this registry.
+    static func make(
+        _ image: ScriptedImage, _ limits: Limits, _ cleanup: Cleanup, _ directory: FilePath, credentials: RegistryCredentials? = nil
+    ) async throws -> PullFixture {
+        let server = try await ScriptedServer()
+        cleanup.add { await server.stop() }
+        var configuration = RegistryConfiguration()
+        configuration.credentials = credentials.map { .fixed([server.address: $0]) } ?? .none
+        configuration.idleLimit = limits.idleLimit
+        configuration.connectLimit = .seconds(1)
+        configuration.retries = limits.retries
+        configuration.longestRetryDelay = limits.longestRetryDelay
+        configuration.concurrentDownloads = limits.concurrentDownloads
+        let client = try RegistryClient(configuration, logger: Logger(label: "test"))
+        cleanup.add { try await client.shutdown() }
+        let store = try ContentStore(at: directory.appending("content"), durability: .none)
+        return PullFixture(server, store, ImagePuller(store: store, client: client), image, directory)
+    }
+}
+
+/// Runs `body` with a registry that serves `image`.
 func withPullFixture(
-    _ image: ScriptedImage = ScriptedImage.standard, configure: (inout RegistryConfiguration) -> Void = { _ in },
+    _ image: ScriptedImage = .standard, limits: PullFixture.Limits = .init(),
     _ body: (PullFixture) async throws -> Void
 ) async throws {
     try await withCleanup { cleanup in
         let directory = try cleanup.directory("pull")
-        let server = try await ScriptedServer()
-        cleanup.add { await server.stop() }
-        var configuration = RegistryConfiguration()
-        configuration.credentials = .none
-        configuration.idleLimit = .milliseconds(600)
-        configuration.connectLimit = .seconds(1)
-        configuration.retries = 1
-        configuration.longestRetryDelay = .milliseconds(20)
-        configure(&configuration)
-        let client = try RegistryClient(configuration, logger: Logger(label: "test"))
-        cleanup.add { try await client.shutdown() }
-        let store = try ContentStore(at: directory.appending("content"), durability: .none)
-        try await body(PullFixture(server, store, ImagePuller(store: store, client: client), image, directory))
+        try await body(PullFixture.make(image, limits, cleanup, directory))
     }
 }
 
