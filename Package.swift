@@ -119,7 +119,8 @@ let package = Package(
         .testTarget(
             name: "ImageKitTests",
             dependencies: [
-                "ImageKit", "OCIModel", "LinuxSystem", "TestSupport", nioCore, nioPosix, nioHTTP1, nioSSL, crypto, logging, system,
+                "ImageKit", "OCIModel", "LinuxSystem", "CLinux", "TestSupport", nioCore, nioPosix, nioHTTP1, nioSSL, crypto, logging,
+                system,
             ]
         ),
         .testTarget(

@@ -27,10 +27,21 @@ final class BlobIngest: Sendable {
         self.descriptor = descriptor
         path = store.path.appending("ingest/\(descriptor.digest.hex.prefix(12))-\(UInt64.random(in: 0 ... .max))").string
         state = Mutex(State(hash: BlobHash(descriptor.digest.algorithm)))
-        do throws(Errno) {
-            file = try OwnedDescriptor.open(path, flags: O_RDWR | O_CREAT | O_EXCL, mode: 0o600)
-            try check(ck_flock(file.rawValue, LOCK_EX | LOCK_NB))
-        } catch { throw ImageErrorAdvice.error(error, .blob(descriptor.digest), "its download cannot be stored") }
+        do throws(Errno) { file = try Self.lockedFile(path) } catch {
+            throw ImageErrorAdvice.error(error, .blob(descriptor.digest), "its download cannot be stored")
+        }
+    }
+
+    /// A new file with a lock on it. Between the two, somebody who opens the store may take it for that of a dead program
+    /// and lock or remove it: then once more.
+    private static func lockedFile(_ path: String) throws(Errno) -> OwnedDescriptor {
+        while true {
+            let file = try OwnedDescriptor.open(path, flags: O_RDWR | O_CREAT, mode: 0o600)
+            let descriptor = file.rawValue
+            try retrying { ck_flock(descriptor, LOCK_EX) }
+            var status = stat()
+            if fstat(descriptor, &status) == 0, status.st_nlink > 0 { return file }
+        }
     }
 
     deinit { discard() }
