@@ -96,6 +96,10 @@ public final class ContentStore: Sendable {
     func document(_ digest: Digest, limit: Int = 4 << 20) throws(ImageError) -> [UInt8] {
         let blob = try openBlob(digest)
         do throws(Errno) { return try blob.readAll(limit: limit) } catch {
+            // The reader's limit, not the file system's.
+            if error == .fileTooLarge {
+                throw ImageError(.oversizedBody, .blob(digest), "the document is larger than \(limit) bytes")
+            }
             throw ImageErrorAdvice.error(error, .blob(digest), "it cannot be read")
         }
     }

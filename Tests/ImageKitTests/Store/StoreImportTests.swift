@@ -98,6 +98,23 @@ import Testing
         }
     }
 
+    /// An index that calls a large blob of the store a small manifest.
+    @Test func aLayerIsNoManifest() async throws {
+        try await withCleanup { cleanup in
+            let fixture = try StoreFixture(cleanup)
+            let layer = [UInt8](repeating: 0x20, count: (4 << 20) + 1)
+            let descriptor = try StoreFixture.descriptor(layer)
+            try fixture.store.put(layer, descriptor)
+            let directory = try cleanup.directory("layout")
+            try Files.write(
+                #"{"schemaVersion":2,"manifests":[{"mediaType":"\#(MediaType.imageManifest)","digest":"\#(descriptor.digest)","size":9}]}"#,
+                to: directory.appending("index.json"))
+            let error = #expect(throws: ImageError.self) { try fixture.store.importLayout(directory, as: Reference(Self.reference)) }
+            #expect(error?.code == .oversizedBody)
+            #expect(error?.subject == .blob(descriptor.digest))
+        }
+    }
+
     @Test(.needsPrograms("skopeo")) func skopeoReadsTheStore() async throws {
         try await withCleanup { cleanup in
             let fixture = try StoreFixture(cleanup)
