@@ -12,7 +12,10 @@ let package = Package(
         .executableTarget(
             name: "bench",
             dependencies: [
-                .product(name: "OCIModel", package: "container-kit")
+                .product(name: "OCIModel", package: "container-kit"),
+                .product(name: "BundleKit", package: "container-kit"),
+                .product(name: "RuntimeKit", package: "container-kit"),
+                .product(name: "ShimKit", package: "container-kit"),
             ],
             swiftSettings: [
                 .swiftLanguageMode(.v6),

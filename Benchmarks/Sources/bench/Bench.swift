@@ -1,5 +1,7 @@
 import Foundation
 import OCIModel
+import ShimKit
+import SystemPackage
 
 /// Measures our launch against the floor and the peers on this machine. `make bench` runs it; results go to `Results/latest.json`.
 ///
@@ -24,25 +26,35 @@ enum Bench {
         }
         let runs = options["--runs"].flatMap { Int($0) } ?? 200
 
-        func configuration(_ name: String) -> ([String]) -> RuntimeConfiguration {
-            { BundleConfiguration.make(root: root, command: $0, cgroup: "/containerkit-bench/\(name)", seccomp: nil) }
+        let supervisor = try await ContainerSupervisor(directory: FilePath(scratch + "/run"))
+        var results: [Measurement] = []
+        for scenario in Scenario.all {
+            let directory = "\(scratch)/\(scenario.name)"
+            try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+            let ours = SupervisedSubject(supervisor: supervisor, scenario: scenario, root: root, scratch: directory)
+            var limits = [
+                "--root", root, "--memory", "\(BundleConfiguration.memory)", "--pids", "\(BundleConfiguration.pids)", "--quota",
+                "\(BundleConfiguration.quota)",
+            ]
+            if scenario.hasOverlay { limits += ["--overlay", directory] }
+            if scenario.hasFilter {
+                guard let reader = options["--filter"] else { throw BenchmarkError("--filter is missing") }
+                limits += ["--filter", try await ours.filter(reader: reader)]
+            }
+            var subjects: [any Subject] = [try FloorSubject(program: floor, arguments: limits), ours]
+            for peer in ["crun", "runc"] {
+                guard let program = Program.find(peer) else { throw BenchmarkError("\(peer) is not installed; `.ci/install` installs it") }
+                let overlay = scenario.hasOverlay ? OverlayMount(lower: root, directory: "\(directory)/\(peer)-overlay") : nil
+                subjects.append(
+                    try RuntimeSubject(name: peer, program: program, bundle: "\(directory)/\(peer)", overlay: overlay) {
+                        scenario.configuration(root: overlay?.target ?? root, command: $0, subject: peer)
+                    })
+            }
+            try await SameConfiguration.check(&subjects)
+            results += try await Measurement.interleaved(scenario.name, &subjects, runs: runs)
+            for index in subjects.indices { await subjects[index].end() }
         }
-        var subjects: [any Subject] = [
-            try FloorSubject(
-                program: floor,
-                arguments: [
-                    "--root", root, "--memory", "\(BundleConfiguration.memory)", "--pids", "\(BundleConfiguration.pids)", "--quota",
-                    "\(BundleConfiguration.quota)",
-                ])
-        ]
-        for peer in ["crun", "runc"] {
-            guard let program = Program.find(peer) else { throw BenchmarkError("\(peer) is not installed; `.ci/install` installs it") }
-            subjects.append(
-                try RuntimeSubject(name: peer, program: program, bundle: "\(scratch)/\(peer)", configuration: configuration(peer)))
-        }
-        try await SameConfiguration.check(&subjects)
-        let results = try await Measurement.interleaved("run-true", &subjects, runs: runs)
-        for index in subjects.indices { await subjects[index].end() }
+        await supervisor.shutdown()
 
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
