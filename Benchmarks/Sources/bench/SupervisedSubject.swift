@@ -48,7 +48,7 @@ struct SupervisedSubject: Subject {
     /// - Returns: the file that holds it.
     func filter(reader: String) async throws -> String {
         let file = "\(scratch)/filter"
-        let script = "echo running; sleep 2"
+        let script = "sleep 2; true"
         let group = "containerkit-bench/\(name)/cgroup.procs"
         async let container = report(script)
         var pid = ""
