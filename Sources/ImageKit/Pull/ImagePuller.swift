@@ -127,7 +127,7 @@ public final class ImagePuller: Sendable {
         let store = store
         let client = client
         try await flights.alone(blob.digest) {
-            if try await BlockingWork.run({ store.contains(blob.digest) }) { return progress(.blob(blob.digest, .alreadyPresent)) }
+            if try await BlockingWork.run({ try store.claim(blob.digest) }) { return progress(.blob(blob.digest, .alreadyPresent)) }
             try await client.download(blob, of: reference, into: store) {
                 progress(.blob(blob.digest, .downloading(.bytes($0), of: .bytes(blob.size))))
             }

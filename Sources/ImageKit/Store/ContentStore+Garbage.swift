@@ -33,6 +33,16 @@ extension ContentStore {
         return (removed.blobs, .bytes(removed.bytes))
     }
 
+    /// Whether the store has the blob. If so it counts as new from now on: an image that is being made of it has its name later.
+    func claim(_ digest: Digest) throws(ImageError) -> Bool {
+        // Not while garbage is collected, which has looked at its age already.
+        let lock = try lockIndex()
+        defer { withExtendedLifetime(lock) {} }
+        guard contains(digest) else { return false }
+        // Gone or read-only, the blob is not ours to keep: then it is as if it had not been there.
+        return utimensat(AT_FDCWD, path(of: digest).string, nil, AT_SYMLINK_NOFOLLOW) == 0
+    }
+
     private func mark(_ descriptor: Descriptor, _ live: inout Set<Digest>, depth: Int) throws(ImageError) {
         guard live.insert(descriptor.digest).inserted, contains(descriptor.digest), depth <= ManifestDocument.deepestIndex else { return }
         switch try ManifestDocument(document(descriptor.digest), type: descriptor.mediaType, .blob(descriptor.digest)) {

@@ -59,7 +59,7 @@ extension ContentStore {
 
     /// Stores a document whose digest has been verified.
     func put(_ bytes: [UInt8], _ descriptor: Descriptor) throws(ImageError) {
-        if contains(descriptor.digest) { return }
+        if try claim(descriptor.digest) { return }
         let ingest = try BlobIngest(descriptor, into: self)
         var failure: ImageError?
         bytes.withUnsafeBytes { bytes in

@@ -58,7 +58,7 @@ extension ContentStore {
     }
 
     private func copyBlob(_ descriptor: Descriptor, from layout: FilePath) throws(ImageError) {
-        if contains(descriptor.digest) { return }
+        if try claim(descriptor.digest) { return }
         let subject = ImageError.Subject.blob(descriptor.digest)
         let path = layout.appending("blobs/\(descriptor.digest.algorithm.rawValue)/\(descriptor.digest.hex)")
         let ingest = try BlobIngest(descriptor, into: self)

@@ -106,12 +106,14 @@ extension PullFixture {
 
     /// - Parameter credentials: for this registry.
     static func make(
-        _ image: ScriptedImage, _ limits: Limits, _ cleanup: Cleanup, _ directory: FilePath, credentials: RegistryCredentials? = nil
+        _ image: ScriptedImage, _ limits: Limits, _ cleanup: Cleanup, _ directory: FilePath, credentials: RegistryCredentials? = nil,
+        trustRoot: [UInt8]? = nil
     ) async throws -> PullFixture {
         let server = try await ScriptedServer()
         cleanup.add { await server.stop() }
         var configuration = RegistryConfiguration()
         configuration.credentials = credentials.map { .fixed([server.address: $0]) } ?? .none
+        if let trustRoot { configuration.additionalTrustRoots = [trustRoot] }
         configuration.idleLimit = limits.idleLimit
         configuration.connectLimit = .seconds(1)
         configuration.retries = limits.retries

@@ -35,6 +35,8 @@ final class ScriptedServer: Sendable {
         /// Without Content-Length, in chunks.
         var isChunked = false
         var delay: TimeAmount = .zero
+        /// Instead of all else.
+        var raw: [UInt8]?
 
         static func status(_ status: Int, _ headers: [(String, String)] = []) -> Answer { Answer(status: status, headers: headers) }
         static func redirect(to location: String, _ status: Int = 307) -> Answer { .status(status, [("Location", location)]) }
@@ -120,6 +122,7 @@ final class ScriptedServer: Sendable {
         }
 
         private func send(_ answer: Answer, _ context: ChannelHandlerContext) {
+            if let raw = answer.raw { return write(raw, context) }
             if case .stall(let after) = answer.ending, after < 0 { return }
             var head = "HTTP/1.1 \(answer.status) Scripted\r\n"
             for (name, value) in answer.headers { head += "\(name): \(value)\r\n" }
