@@ -43,7 +43,7 @@ struct ManyRunsTests {
     }
 
     /// No call that blocks runs on Swift's own threads.
-    @Test(.leakChecked) func theHostKeepsItsHeartbeat() async throws {
+    @Test(.processIsWarm, .leakChecked) func theHostKeepsItsHeartbeat() async throws {
         try await EngineFixture.with { fixture in
             let engine = fixture.engine
             let layout = fixture.base.appending("layered")

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// Starts the event loops that all users of NIO in this process share, before a leak check counts descriptors.
-struct NetworkWarmUp: SuiteTrait, TestTrait, TestScoping {
+struct ProcessWarmUp: SuiteTrait, TestTrait, TestScoping {
     var isRecursive: Bool { true }
 
     func scopeProvider(for test: Test, testCase: Test.Case?) -> Self? { testCase == nil ? nil : self }
@@ -13,11 +13,13 @@ struct NetworkWarmUp: SuiteTrait, TestTrait, TestScoping {
         for test: Test, testCase: Test.Case?, performing function: @Sendable @concurrent () async throws -> Void
     ) async throws {
         for loop in MultiThreadedEventLoopGroup.singleton.makeIterator() { try await loop.submit {}.get() }
+        // And the timer behind every sleep.
+        try await Task.sleep(for: .milliseconds(1))
         try await function()
     }
 }
 
-extension Trait where Self == NetworkWarmUp {
+extension Trait where Self == ProcessWarmUp {
     /// Goes before `.leakChecked`.
-    static var networkIsWarm: Self { .init() }
+    static var processIsWarm: Self { .init() }
 }
