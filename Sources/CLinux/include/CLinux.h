@@ -177,6 +177,7 @@ static inline long ck_fallocate(int descriptor, int mode, int64_t offset, int64_
     return CK_SYSCALL(SYS_fallocate, descriptor, mode, offset, size);
 }
 static inline long ck_syncfs(int descriptor) { return CK_SYSCALL(SYS_syncfs, descriptor); }
+static inline long ck_sendfile(int to, int from, size_t size) { return CK_SYSCALL(SYS_sendfile, to, from, NULL, size); }
 static inline long ck_copy_file_range(int from, int64_t *fromOffset, int to, int64_t *toOffset, size_t size) {
     return CK_SYSCALL(SYS_copy_file_range, from, fromOffset, to, toOffset, size, 0);
 }

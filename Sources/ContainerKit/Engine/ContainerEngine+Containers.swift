@@ -26,7 +26,7 @@ extension ContainerEngine {
     ) async throws(ContainerError) -> Container {
         var configuration = ContainerConfiguration()
         configure(&configuration)
-        return try await launch(try await store.prepare(image.containerSource), configuration, form)
+        return try await launch(try await prepared(image.containerSource), configuration, form)
     }
 
     /// A container that another program, or an earlier run of this one, made: a durable or a shared one.

@@ -16,12 +16,18 @@ struct LaunchForm: Sendable {
 }
 
 extension ContainerEngine {
+    /// The root file system of a container to be.
+    func prepared(_ source: ContainerSource) async throws(ContainerError) -> PreparedImage {
+        try expectOpen()
+        try expectRights()
+        return try await store.prepare(source)
+    }
+
     /// Makes a container and, unless it is parked, starts it.
     func launch(
         _ image: PreparedImage, _ configuration: ContainerConfiguration, _ form: LaunchForm
     ) async throws(ContainerError) -> Container {
         try expectOpen()
-        try await requireRights()
         let id = configuration.name ?? Self.randomID()
         let plan = try StreamSetup(configuration, form)
         let prepared = try await blocking { () throws(ContainerError) in
@@ -127,7 +133,7 @@ extension ContainerEngine {
     }
 
     /// Without root, containers are refused with what works without.
-    private func requireRights() async throws(ContainerError) {
+    func expectRights() throws(ContainerError) {
         if hostFeatures.isPrivileged { return }
         throw ContainerError(
             .hostUnsuitable, .engine, "this program may not make containers: it lacks CAP_SYS_ADMIN",

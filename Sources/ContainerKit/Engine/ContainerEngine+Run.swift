@@ -33,7 +33,7 @@ extension ContainerEngine {
 
     private func run(_ source: ContainerSource, _ configuration: ContainerConfiguration) async throws(ContainerError) -> RunResult {
         let begun = ContinuousClock.now
-        let image = try await store.prepare(source)
+        let image = try await prepared(source)
         let unpacked = ContinuousClock.now
         let form = LaunchForm(output: .collect(limit: self.configuration.outputLimit))
         let limit = try StreamSetup(configuration, form).limit
@@ -72,7 +72,7 @@ extension ContainerEngine {
         configure(&configuration)
         let settled = configuration
         let container = try await scoped { () throws(ContainerError) in
-            try await self.launch(try await self.store.prepare(image.containerSource), settled, LaunchForm(output: .stream))
+            try await self.launch(try await self.prepared(image.containerSource), settled, LaunchForm(output: .stream))
         }
         let value: Value
         do { value = try await operation(container) } catch {

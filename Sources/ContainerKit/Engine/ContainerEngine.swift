@@ -96,7 +96,9 @@ public final class ContainerEngine: Sendable {
                 if configuration.cgroupParent != nil {
                     throw ContainerError(.configurationRefused, .option("cgroupParent"), "it cannot be used", cause: error)
                 }
-                configuration.logger.notice("Containers have no cgroup here, so limits are refused: \(error)")
+                if features.isPrivileged {
+                    configuration.logger.notice("Containers have no cgroup here, so limits are refused: \(error)")
+                }
             }
             let compiler = PlanCompiler(
                 features: features, cgroups: cgroups, seccomp: SeccompCache(directory: directories.cache.appending("seccomp")))
@@ -113,7 +115,8 @@ public final class ContainerEngine: Sendable {
                 features: features, cgroups: cgroups, cgroupParent: parent, compiler: compiler, supervisor: supervisor,
                 overlayObstacle: obstacle)
         }
-        if case .failure(let error) = await helper {
+        // Without rights no container is made, and images are only stored.
+        if case .failure(let error) = await helper, opened.features.isPrivileged {
             opened.supervisor.shutdown()
             throw ContainerError(
                 .hostUnsuitable, .engine, "this program cannot start its helper process", advice: "See `EngineConfiguration.spawner`.",

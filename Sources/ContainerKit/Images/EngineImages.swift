@@ -22,7 +22,7 @@ public struct EngineImages: Sendable {
         case unpacking(UnpackProgress)
     }
 
-    /// Pulls an image and unpacks it, so that a container of it starts at once.
+    /// Pulls an image and unpacks it, so that a container of it starts at once. Without root it is only stored.
     ///
     /// - Parameters:
     ///   - name: as Docker reads it: `alpine`, `registry.example/team/app:1`, `app@sha256:…`.
@@ -46,7 +46,9 @@ public struct EngineImages: Sendable {
         try engine.expectOpen()
         let reference = try engine.store.reference(name)
         let (image, timings) = try await engine.store.pull(reference, policy: policy, platform: platform) { progress(.pulling($0)) }
-        guard Platform.current.runs(Platform(os: image.configuration.os, architecture: image.configuration.architecture)) else {
+        guard engine.hostFeatures.isPrivileged,
+            Platform.current.runs(Platform(os: image.configuration.os, architecture: image.configuration.architecture))
+        else {
             return (image, timings, .zero)
         }
         if policy == .always { engine.store.forget(reference) }
@@ -72,7 +74,7 @@ public struct EngineImages: Sendable {
                 throw ContainerError(error, image: name)
             }
         }
-        _ = try await engine.store.unpack(image)
+        if engine.hostFeatures.isPrivileged { _ = try await engine.store.unpack(image) }
         return image
     }
 
