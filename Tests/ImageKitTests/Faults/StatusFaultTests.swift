@@ -54,7 +54,7 @@ struct StatusFaultTests {
     func failuresThatMayPassAreRetriedAFewTimes(status: Int, code: ImageError.Code) async throws {
         try await withPullFixture(limits: .init(retries: 3)) { fixture in
             fixture.override(PullFixture.manifestPath, .status(status, [("Retry-After", "3600")]))
-            try await fixture.expectFailure(code, within: .seconds(2))
+            try await fixture.expectFailure(code, within: .seconds(5))
             #expect(fixture.server.requests.count == 4)
         }
     }
