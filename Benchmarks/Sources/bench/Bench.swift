@@ -5,7 +5,8 @@ import SystemPackage
 
 /// Measures our launch against the floor and the peers on this machine. `make bench` runs it; results go to `Results/latest.json`.
 ///
-/// bench --floor <program> --root <directory> --scratch <directory> --output <file> [--runs <n>]
+/// bench --only-ours --root <directory> --scratch <directory> --runs <n>
+/// bench --floor <program> --filter <program> --root <directory> --scratch <directory> --output <file> [--runs <n>]
 @main
 enum Bench {
     static func main() async {
@@ -18,7 +19,10 @@ enum Bench {
     private static func measure() async throws {
         var options: [String: String] = [:]
         var words = CommandLine.arguments.dropFirst()
+        let onlyOurs = words.first == "--only-ours"
+        if onlyOurs { words = words.dropFirst() }
         while let name = words.popFirst(), let value = words.popFirst() { options[name] = value }
+        if onlyOurs { return try await runOurs(options) }
         guard let floor = options["--floor"], let root = options["--root"], let scratch = options["--scratch"],
             let output = options["--output"]
         else {
@@ -59,5 +63,16 @@ enum Bench {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
         try encoder.encode(results).write(to: URL(fileURLWithPath: output))
+    }
+
+    /// For strace(1): nothing but launches of ours.
+    private static func runOurs(_ options: [String: String]) async throws {
+        guard let root = options["--root"], let scratch = options["--scratch"] else {
+            throw BenchmarkError("--root or --scratch is missing")
+        }
+        let supervisor = try await ContainerSupervisor(directory: FilePath(scratch + "/run"))
+        let subject = SupervisedSubject(supervisor: supervisor, scenario: Scenario.all[0], root: root, scratch: scratch)
+        for _ in 0..<(options["--runs"].flatMap { Int($0) } ?? 1) { _ = try await subject.run() }
+        await supervisor.shutdown()
     }
 }

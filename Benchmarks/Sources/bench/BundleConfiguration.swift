@@ -36,8 +36,10 @@ enum BundleConfiguration {
         let namespaces: [Configuration.NamespaceType] = [.pid, .network, .mount, .ipc, .uts, .cgroup]
         let linux = Configuration.Linux(
             namespaces: namespaces.map { .init(type: $0) }, cgroupsPath: cgroup,
+            // Denied unless it is one of those that every runtime adds, as Docker writes it.
             resources: .init(
-                memory: .init(limit: memory), cpu: .init(quota: quota, period: period), pids: .init(limit: pids)),
+                devices: [.init(allow: false, access: "rwm")], memory: .init(limit: memory), cpu: .init(quota: quota, period: period),
+                pids: .init(limit: pids)),
             seccomp: seccomp,
             maskedPaths: [
                 "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list", "/proc/sched_debug", "/proc/interrupts",

@@ -97,8 +97,11 @@ static void mount_new(const char *type, const char *target, unsigned attributes,
 // MARK: cgroups
 
 static int unified = -1;  // 1: v2 only
-static const char *const v1[] = {"/sys/fs/cgroup/memory", "/sys/fs/cgroup/pids", "/sys/fs/cgroup/cpu"};
-enum { V1_COUNT = 3 };
+static const char *const v1[] = {"/sys/fs/cgroup/memory", "/sys/fs/cgroup/pids", "/sys/fs/cgroup/cpu", "/sys/fs/cgroup/devices"};
+enum { V1_COUNT = 4 };
+// Every node may be made, these may be opened: what Docker leaves.
+static const char *const allowed_devices[] = {"c *:* m", "b *:* m", "c 1:3 rwm", "c 1:5 rwm", "c 1:7 rwm", "c 1:8 rwm", "c 1:9 rwm",
+                                              "c 5:0 rwm", "c 5:1 rwm", "c 5:2 rwm", "c 136:* rwm"};
 static char parents[V1_COUNT][128];
 static char groups[V1_COUNT][160];
 static int group_count;
@@ -150,6 +153,14 @@ static int make_cgroups(unsigned long run, int tasks[V1_COUNT]) {
         case 0: write_file(directory, "memory.limit_in_bytes", memory); break;
         case 1: write_file(directory, "pids.max", pids); break;
         case 2: write_file(directory, "cpu.cfs_quota_us", quota); break;
+        case 3: {
+            write_file(directory, "devices.deny", "a");
+            int file = TRY(openat(directory, "devices.allow", O_WRONLY | O_CLOEXEC));
+            for (size_t rule = 0; rule < sizeof allowed_devices / sizeof *allowed_devices; rule++)
+                TRY(write(file, allowed_devices[rule], strlen(allowed_devices[rule])));
+            close(file);
+            break;
+        }
         }
         // The new process writes itself into `tasks`, which spares the grace period that moving it from outside costs.
         tasks[index] = TRY(openat(directory, "tasks", O_WRONLY | O_CLOEXEC));
@@ -289,7 +300,7 @@ static uint64_t now(void) {
 
 static void supervise(unsigned long run) {
     char upper[256], work[256];
-    int tasks[V1_COUNT] = {-1, -1, -1};
+    int tasks[V1_COUNT] = {-1, -1, -1, -1};
     int into = make_cgroups(run, tasks);
     int tree = make_root(run, upper, work);
     int ready[2];

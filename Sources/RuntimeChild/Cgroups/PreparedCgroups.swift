@@ -41,9 +41,16 @@ struct PreparedCgroups {
 
     private func fill(_ directory: CgroupPlan.Directory, _ index: Int, _ writes: inout Int) throws(LaunchFailure) {
         let descriptor = cgroups[index].directory.rawValue
+        // Rules for devices are a dozen lines for one file, which is opened once for all of them.
+        var open: (name: String, file: SharedDescriptor)?
         for write in directory.writes {
             do throws(Errno) {
-                try ControlFile.write(write.value, to: write.file, in: descriptor)
+                if open?.name != write.file {
+                    open = nil
+                    open = (write.file, SharedDescriptor(try ControlFile.open(write.file, for: O_WRONLY, in: descriptor)))
+                }
+                let value = write.value
+                try open?.file.withDescriptor { file throws(Errno) in try file.write(value) }
             } catch {
                 if !(write.isOptional && error == .noSuchFileOrDirectory) {
                     throw LaunchFailure(.writeCgroup, index: UInt32(writes), errno: error)
@@ -69,15 +76,15 @@ struct PreparedCgroups {
 
 /// One read or write of a control file in a cgroup directory.
 enum ControlFile {
+    static func open(_ file: String, for flags: CInt, in directory: CInt) throws(Errno) -> OwnedDescriptor {
+        OwnedDescriptor(CInt(try check(unsafe ck_openat(directory, file, flags | O_CLOEXEC, 0))))
+    }
+
     static func write(_ value: String, to file: String, in directory: CInt) throws(Errno) {
-        let descriptor = OwnedDescriptor(
-            CInt(try check(unsafe ck_openat(directory, file, O_WRONLY | O_CLOEXEC, 0))))
-        try descriptor.write(value)
+        try open(file, for: O_WRONLY, in: directory).write(value)
     }
 
     static func read(_ file: String, in directory: CInt) throws(Errno) -> [UInt8] {
-        let descriptor = OwnedDescriptor(
-            CInt(try check(unsafe ck_openat(directory, file, O_RDONLY | O_CLOEXEC, 0))))
-        return try descriptor.readAll(limit: 1 << 20)
+        try open(file, for: O_RDONLY, in: directory).readAll(limit: 1 << 20)
     }
 }
