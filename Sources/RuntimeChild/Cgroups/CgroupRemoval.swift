@@ -21,7 +21,7 @@ package enum CgroupRemoval {
         }
         try? CgroupFreezer.freeze(cgroups)
         for cgroup in cgroups {
-            for pid in processes(cgroup) { ck_kill(pid, SIGKILL) }
+            for pid in processes(in: cgroup.directory.rawValue) { ck_kill(pid, SIGKILL) }
         }
         try? CgroupFreezer.thaw(cgroups)
     }
@@ -45,7 +45,7 @@ package enum CgroupRemoval {
             // The first refusal may be a process still on its way out; from the second on something lives in there.
             if attempt > 0 {
                 killAll(all)
-                removeChildren(of: cgroup.path)
+                removeChildren(of: cgroup)
             }
             usleep(pause)
             pause = min(pause * 2, longestPause)
@@ -53,25 +53,50 @@ package enum CgroupRemoval {
         throw .resourceBusy
     }
 
-    /// Cgroups that the container made inside its own.
-    private static func removeChildren(of path: String, depth: Int = 0) {
-        guard depth < 32, let directory = unsafe opendir(path) else { return }
-        defer { unsafe closedir(directory) }
-        while let entry = unsafe readdir(directory) {
-            guard unsafe entry.pointee.d_type == UInt8(DT_DIR) else { continue }
-            let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { name in
-                unsafe name.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
+    /// Cgroups that the container made inside its own, however deep and with however long names: by descriptors, no path
+    /// and no recursion. One that is still busy ends the walk; the caller tries again.
+    private static func removeChildren(of cgroup: ContainerCgroup) {
+        guard var current = open(".", in: cgroup.directory.rawValue) else { return }
+        var names: [String] = []
+        while true {
+            if let name = firstChild(of: current) {
+                guard let child = open(name, in: current.rawValue) else { return }
+                names.append(name)
+                current = child
+                continue
             }
-            if name == "." || name == ".." { continue }
-            let child = path + "/" + name
-            removeChildren(of: child, depth: depth + 1)
-            unsafe ck_unlinkat(AT_FDCWD, child, AT_REMOVEDIR)
+            guard let name = names.popLast() else { return }
+            // v1 only: on v2 one write has killed all of them.
+            if !cgroup.isUnified { for pid in processes(in: current.rawValue) { ck_kill(pid, SIGKILL) } }
+            guard let parent = open("..", in: current.rawValue) else { return }
+            let result = unsafe ck_unlinkat(parent.rawValue, name, AT_REMOVEDIR)
+            if result != 0 && result != -Int(ENOENT) { return }
+            current = parent
         }
     }
 
+    private static func open(_ name: String, in directory: CInt) -> SharedDescriptor? {
+        let result = unsafe ck_openat(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0)
+        return result < 0 ? nil : SharedDescriptor(OwnedDescriptor(CInt(result)))
+    }
+
+    private static func firstChild(of directory: SharedDescriptor) -> String? {
+        // A description of its own: reading moves an offset.
+        guard let entries = open(".", in: directory.rawValue) else { return nil }
+        var found: String?
+        _ = try? entries.withDescriptor { entries throws(Errno) in
+            try DirectoryEntries.forEach(in: entries) { (name, type) throws(Errno) in
+                guard type == UInt8(DT_DIR) else { return }
+                found = String(decoding: name, as: UTF8.self)
+                throw .canceled  // enough
+            }
+        }
+        return found
+    }
+
     /// The processes in a cgroup, in the caller's pid namespace; those outside it read as 0 and are left out.
-    private static func processes(_ cgroup: ContainerCgroup) -> [CInt] {
-        guard let bytes = try? ControlFile.read("cgroup.procs", in: cgroup.directory.rawValue) else { return [] }
+    private static func processes(in directory: CInt) -> [CInt] {
+        guard let bytes = try? ControlFile.read("cgroup.procs", in: directory) else { return [] }
         return bytes.split(separator: UInt8(ascii: "\n")).compactMap { line in
             guard let pid = CInt(String(decoding: line, as: UTF8.self)), pid > 1 else { return nil }
             return pid
