@@ -111,7 +111,8 @@ extension ContainerChild {
 
     private func setSysctl(_ name: String, _ value: String) throws(Errno) {
         let path = "sys/" + (name.contains("/") ? name : String(name.map { $0 == "." ? "/" : $0 }))
-        if let file = try? root.open("/proc/" + path, flags: O_WRONLY), file.isOnProc {
+        // Without waiting: an image without /proc may have a named pipe there that nobody ever reads.
+        if let file = try? root.open("/proc/" + path, flags: O_WRONLY | O_NONBLOCK), file.isOnProc {
             return try file.write(value)
         }
         // No /proc in the container, or something that only looks like one.

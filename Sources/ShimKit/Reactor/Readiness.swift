@@ -44,10 +44,13 @@ final class Readiness: Sendable {
 
     private func arm(_ continuation: CheckedContinuation<Bool, any Error>) {
         do throws(Errno) {
-            let token = state.withLock { state in
+            let (isCancelled, token) = state.withLock { state in
+                // Under the lock: a cancellation that came before found nobody to wake.
+                if Task.isCancelled { return (true, state.token) }
                 state.waiter = continuation
-                return state.token
+                return (false, state.token)
             }
+            if isCancelled { return continuation.resume(returning: false) }
             if let token {
                 try reactor.rearm(token, descriptor.rawValue, events: events)
             } else {

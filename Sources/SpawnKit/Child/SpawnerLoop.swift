@@ -105,12 +105,13 @@ struct SpawnerLoop: ~Copyable {
             return try tell(.failed(id: request.id, phase: .fork, errno: CInt(-pid)))
         }
         requests[CInt(pid)] = request.id
-        do throws(Errno) {
-            let descriptor = try OwnedDescriptor.process(CInt(pid))
-            try tell(.spawned(id: request.id, pid: Int32(pid)), descriptors: [descriptor.rawValue])
-        } catch {
-            try tell(.failed(id: request.id, phase: .pidfd, errno: error.rawValue))
+        let descriptor: OwnedDescriptor
+        do throws(Errno) { descriptor = try OwnedDescriptor.process(CInt(pid)) } catch {
+            // Told as failed, it must not run.
+            ck_kill(CInt(pid), SIGKILL)
+            return try tell(.failed(id: request.id, phase: .pidfd, errno: error.rawValue))
         }
+        try tell(.spawned(id: request.id, pid: Int32(pid)), descriptors: [descriptor.rawValue])
     }
 
     /// In the fork: nothing of the spawner or of a sibling stays open.
