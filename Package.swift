@@ -136,11 +136,19 @@ let package = Package(
                 "RuntimeKit", "RuntimeChild", "LaunchProbe", "OCIModel", "LinuxSystem", "CLinux", "TestSupport", system,
             ]
         ),
+        .executableTarget(
+            name: "ShimProbe",
+            dependencies: [
+                "ShimKit", "ShimChild", "RuntimeChild", "SpawnKit", "CSpawnerEntry", "OCIModel", "LinuxSystem", "CLinux", nioPosix,
+                logging, system,
+            ],
+            path: "Tests/ShimProbe"
+        ),
         .testTarget(
             name: "ShimKitTests",
             dependencies: [
                 "ShimKit", "ShimChild", "BundleKit", "RuntimeKit", "RuntimeChild", "SpawnKit", "OCIModel", "LinuxSystem", "CLinux",
-                "TestSupport",
+                "TestSupport", "ShimProbe",
                 nioPosix, logging, system,
             ]
         ),

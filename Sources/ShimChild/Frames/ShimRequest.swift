@@ -1,7 +1,7 @@
 package import LinuxSystem
 
 /// What a shim is made with. Descriptors that come along, in this order: the creator's connection, the host's pidfd,
-/// then those of the streams.
+/// the container's lock, taken, then those of the streams.
 package struct ShimRequest: Sendable, Hashable {
     /// Raised with each change of a frame: a shim may be older than the program that attaches to it.
     package static let version: UInt32 = 1

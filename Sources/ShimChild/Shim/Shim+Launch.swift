@@ -4,7 +4,7 @@ internal import RuntimeChild
 internal import SystemPackage
 
 extension Shim {
-    /// Takes the lock, makes the streams and the container, and tells the creator.
+    /// Makes the streams and the container, and tells the creator.
     func launch() {
         do throws(LaunchFailure) {
             let plan: LaunchPlan

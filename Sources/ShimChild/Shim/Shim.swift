@@ -11,6 +11,8 @@ final class Shim {
     var peers: [ShimPeer] = []
     /// The host program: readable when it has ended.
     let host: OwnedDescriptor
+    /// Of the container's directory: taken while the shim lives.
+    let lock: OwnedDescriptor
     /// Descriptors of the request, for the streams; let go once the container is launched.
     var given: [SharedDescriptor] = []
     var directory: ShimDirectory?
@@ -27,10 +29,11 @@ final class Shim {
 
     init(
         _ request: ShimRequest, creator: consuming OwnedDescriptor, host: consuming OwnedDescriptor,
-        streams: consuming DescriptorList
+        lock: consuming OwnedDescriptor, streams: consuming DescriptorList
     ) {
         self.request = request
         self.host = host
+        self.lock = lock
         peers = [ShimPeer(creator, isCreator: true)]
         var streams = streams
         while let descriptor = streams.take() { given.append(SharedDescriptor(descriptor)) }
@@ -85,6 +88,8 @@ final class Shim {
                 guard let (id, command) = try? ShimCommand.decode(message.bytes) else { return lose(peer) }
                 handle(command, id: id, from: peer, descriptors: message.takeDescriptors())
             } catch {
+                // It went with something of ours unread, which the kernel says once; its last commands come after that.
+                if error == .connectionReset { continue }
                 if error != .resourceTemporarilyUnavailable { lose(peer) }
                 return
             }

@@ -2,18 +2,14 @@ internal import CLinux
 internal import LinuxSystem
 internal import SystemPackage
 
-/// `run/containers/<id>`: the lock that says the shim lives, the exit record, the socket.
+/// `run/containers/<id>`: the exit record, the socket.
 final class ShimDirectory {
     private let directory: OwnedDescriptor
-    private let lock: OwnedDescriptor
     private let record: SharedDescriptor?
 
-    /// Takes the container's lock and reserves the room of the exit record, so that a full disk cannot lose it.
-    /// - Throws: `resourceTemporarilyUnavailable` when another shim has the lock.
+    /// Reserves the room of the exit record, so that a full disk cannot lose it.
     init(_ request: ShimRequest) throws(Errno) {
         directory = try OwnedDescriptor.open(request.runDirectory, flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
-        lock = try OwnedDescriptor.open("lock", at: directory, flags: O_RDWR | O_CREAT, mode: 0o600, resolve: [.beneath, .noSymlinks])
-        try check(ck_flock(lock.rawValue, LOCK_EX | LOCK_NB))
         guard request.keepsRecord else {
             record = nil
             return

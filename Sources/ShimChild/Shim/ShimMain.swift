@@ -10,10 +10,10 @@ public func shimRole(
 ) -> CInt {
     let bytes = unsafe Array(UnsafeBufferPointer(start: request, count: size))
     var descriptors = DescriptorList(unsafe Array(UnsafeBufferPointer(start: descriptors, count: Int(count))))
-    guard let connection = descriptors.take(), let host = descriptors.take() else { return 64 }
+    guard let connection = descriptors.take(), let host = descriptors.take(), let lock = descriptors.take() else { return 64 }
     let decoded: ShimRequest
     do { decoded = try ShimRequest(decoding: bytes) } catch { return 65 }
     _ = unsafe ck_prctl_pointer(PR_SET_NAME, "ck-shim:\(decoded.containerID)")
-    let shim = Shim(decoded, creator: connection, host: host, streams: descriptors)
+    let shim = Shim(decoded, creator: connection, host: host, lock: lock, streams: descriptors)
     return shim.run()
 }

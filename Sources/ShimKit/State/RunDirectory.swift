@@ -18,17 +18,25 @@ struct RunDirectory: Sendable {
 
     /// Makes the directory with its state file.
     /// - Throws: `.alreadyExists`.
-    func make(_ state: ContainerState) throws(ShimError) {
+    /// - Returns: the container's lock, taken before anybody can see the state: who sweeps meanwhile takes the container
+    ///   for one that lives. The shim gets this descriptor, and with it the lock; if the maker dies first, it is free.
+    func make(_ state: ContainerState) throws(ShimError) -> SharedDescriptor {
         let result = ck_mkdirat(AT_FDCWD, path.string, 0o700)
         if result == -Int(EEXIST) {
             throw ShimError(.alreadyExists, container: container, "a container of this name exists")
         }
         do throws(Errno) {
             try check(result)
-            let file = try OwnedDescriptor.open(
-                path.appending("state.json").string, flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
+            let lock = try OwnedDescriptor.open(path.appending("lock").string, flags: O_RDWR | O_CREAT | O_EXCL, mode: 0o600)
+            try check(ck_flock(lock.rawValue, LOCK_EX | LOCK_NB))
+            // Whole or not at all: others list while this one is made, and its maker may die here.
+            let new = path.appending("state.json.new").string
+            let file = try OwnedDescriptor.open(new, flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
             try file.write(state.json)
+            try check(ck_renameat2(AT_FDCWD, new, AT_FDCWD, path.appending("state.json").string, 0))
+            return SharedDescriptor(lock)
         } catch {
+            if result == 0 { try? TreeRemoval.remove(path.string) }
             throw ShimError(.commandFailed, container: container, errno: error, "cannot make \(path)")
         }
     }
@@ -68,20 +76,26 @@ struct RunDirectory: Sendable {
         return Int32(words[0])
     }
 
-    /// Whether a shim holds the container's lock.
+    /// Whether a shim holds the container's lock. Asked with a shared lock: two who ask at once are not in each other's way.
     var isSupervised: Bool {
         guard let lock = try? OwnedDescriptor.open(path.appending("lock").string, flags: O_RDWR) else { return false }
-        return ck_flock(lock.rawValue, LOCK_EX | LOCK_NB) == -Int(EWOULDBLOCK)
+        return ck_flock(lock.rawValue, LOCK_SH | LOCK_NB) == -Int(EWOULDBLOCK)
     }
 
     /// Takes the lock, if no shim lives.
-    /// - Returns: nil while one does.
+    /// - Returns: nil while one does, and when another container of the name took the place of the one asked for.
     /// - Throws: `noSuchFileOrDirectory` when the directory was removed meanwhile.
     func takeLock() throws(Errno) -> OwnedDescriptor? {
-        let lock = try OwnedDescriptor.open(path.appending("lock").string, flags: O_RDWR | O_CREAT, mode: 0o600)
+        let name = path.appending("lock").string
+        let lock = try OwnedDescriptor.open(name, flags: O_RDWR | O_CREAT, mode: 0o600)
         let result = ck_flock(lock.rawValue, LOCK_EX | LOCK_NB)
         if result == -Int(EWOULDBLOCK) { return nil }
         try check(result)
+        // The lock of a directory that somebody removed between opening and locking says nothing about what is there now.
+        var locked = stat()
+        var named = stat()
+        guard fstat(lock.rawValue, &locked) == 0, stat(name, &named) == 0 else { throw .noSuchFileOrDirectory }
+        guard locked.st_ino == named.st_ino, locked.st_dev == named.st_dev else { return nil }
         return lock
     }
 

@@ -32,9 +32,11 @@ struct Sweep {
     }
 
     private func sweep() throws -> Finding {
-        guard let state = try directory.state() else { return try removeUnborn() }
+        guard try directory.state() != nil else { return try removeUnborn() }
         guard let lock = try directory.takeLock() else { return .supervised }
         defer { withExtendedLifetime(lock) {} }
+        // Read again: before the lock was held, it may have been that of a container removed and made anew.
+        guard let state = try directory.state() else { return .nothing }
         if let record = try directory.exitRecord() {
             try removeCgroups(of: state)
             if state.removesItself { try remove(state) }
@@ -50,12 +52,13 @@ struct Sweep {
     /// Deletes a stopped container.
     /// - Returns: false while a shim lives.
     func delete() throws -> Bool {
-        guard let state = try directory.state() else {
+        guard try directory.state() != nil else {
             _ = try removeUnborn()
             return true
         }
         guard let lock = try directory.takeLock() else { return false }
         defer { withExtendedLifetime(lock) {} }
+        guard let state = try directory.state() else { return true }
         try removeCgroups(of: state)
         try remove(state)
         return true

@@ -52,8 +52,16 @@ final class ShimConnection: Sendable {
         // A buffer full of our own commands is a shim that hangs: treated as its end.
         do throws(Errno) {
             try socket.send(command.encode(id: id), descriptors: descriptors, nonBlocking: true)
-        } catch { end() }
+        } catch {
+            // Of one that has ended, the last frames are still to be read: `receive` comes to the end.
+            if ![.brokenPipe, .connectionReset, .connectionRefused].contains(error) { end() }
+        }
         return try await outcome.value()
+    }
+
+    /// Sends a command whose answer nobody waits for.
+    func post(_ command: ShimCommand) {
+        try? socket.send(command.encode(id: 0), nonBlocking: true)
     }
 
     /// Closes the connection: for the creator of a throwaway container, its end.
@@ -76,6 +84,8 @@ final class ShimConnection: Sendable {
                 }
             } catch {
                 if error == .resourceTemporarilyUnavailable { return }
+                // It ended with a command of ours unread. The kernel says so once, before what it had sent.
+                if error == .connectionReset { continue }
                 return end()
             }
         }

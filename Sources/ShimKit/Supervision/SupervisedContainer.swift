@@ -31,7 +31,9 @@ package final class SupervisedContainer: Sendable {
         /// For naming what failed; let go once the container runs.
         var plan: LaunchPlan?
         var execs: [UInt32: Outcome<ExitRecord>] = [:]
-        var nextExec: UInt32 = 1
+        /// Several programs may be attached at once, or one after another, and a number belongs to one process: each
+        /// begins somewhere else.
+        var nextExec = UInt32.random(in: 1...UInt32.max)
         var notRemoved: Errno?
         /// The connection was ended on this side.
         var isLetGo = false
@@ -71,6 +73,12 @@ package final class SupervisedContainer: Sendable {
             return state.connection
         }
         connection?.close()
+    }
+
+    /// Lets go of a shim that may or may not have been made: if it was, it removes itself, durable or not.
+    func abandon() {
+        state.withLock { $0.connection }?.post(.delete)
+        close()
     }
 
     // MARK: facts
@@ -318,7 +326,7 @@ package final class SupervisedContainer: Sendable {
 
     func newExec() -> (UInt32, Outcome<ExitRecord>) {
         state.withLock { state in
-            defer { state.nextExec += 1 }
+            defer { state.nextExec = state.nextExec == .max ? 1 : state.nextExec + 1 }
             let outcome = Outcome<ExitRecord>()
             state.execs[state.nextExec] = outcome
             return (state.nextExec, outcome)

@@ -60,10 +60,10 @@ package final class Supervisor: Sendable {
             removesItself: launch.removesItself,
             cgroups: launch.plan.cgroup?.directories.map { .init(path: $0.path, isUnified: $0.isUnified) } ?? [],
             removedDirectories: launch.directories.map(\.string), details: launch.details)
-        try await onThread { () throws(ShimError) in try directory.make(state) }
+        var lock: SharedDescriptor? = try await onThread { () throws(ShimError) in try directory.make(state) }
 
         let container = SupervisedContainer(launch, directory: directory, supervisor: self)
-        let far: SharedDescriptor
+        var far: SharedDescriptor?
         do throws(Errno) {
             let pair = try SocketPair()
             far = SharedDescriptor(try pair.far.duplicate())
@@ -74,13 +74,18 @@ package final class Supervisor: Sendable {
         }
         do throws(SpawnError) {
             let process = try await spawner.spawn(
-                .shim, request: request(launch, directory).encode(), descriptors: [far, ownProcess] + launch.descriptors)
+                .shim, request: request(launch, directory).encode(),
+                descriptors: [far, ownProcess, lock].compactMap(\.self) + launch.descriptors)
             container.shim.resolve(process)
         } catch {
-            container.close()
+            // The spawner may have died between its fork and its answer.
+            container.abandon()
             await discard(directory)
             throw ShimError(.spawnFailed, container: launch.id, "the shim could not be started", cause: error)
         }
+        // Held on, they would hide the shim's end.
+        far = nil
+        lock = nil
         try await container.launched()
         return container
     }
