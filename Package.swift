@@ -133,7 +133,8 @@ let package = Package(
         .testTarget(
             name: "RuntimeKitTests",
             dependencies: [
-                "RuntimeKit", "RuntimeChild", "LaunchProbe", "OCIModel", "LinuxSystem", "CLinux", "TestSupport", system,
+                "RuntimeKit", "RuntimeChild", "LaunchProbe", "BundleKit", "CSeccomp", "OCIModel", "LinuxSystem", "CLinux", "TestSupport",
+                system,
             ]
         ),
         .executableTarget(
