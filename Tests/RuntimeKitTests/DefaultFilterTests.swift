@@ -16,14 +16,14 @@ struct DefaultFilterTests {
     private static let errorMask: UInt32 = 0xffff_0000
     private static let errorAction: UInt32 = 0x0005_0000
 
-    private func filter(_ profile: RuntimeConfiguration.Seccomp, _ cache: SeccompCache) throws -> FilterInterpreter {
+    private func filter(_ profile: RuntimeConfiguration.Seccomp, _ cache: SeccompCache) throws -> ClassicMachine {
         let host = CgroupHost.detect()
         let compiler = PlanCompiler(features: .detect(cgroups: host), cgroups: host, seccomp: cache)
         var configuration = RefusedConfigurationTests.configuration()
         configuration.linux?.seccomp = profile
         let id = try #require(ContainerID("filter"))
         let plan = try compiler.compile(configuration, container: id, root: .directory("/"), cgroupParent: nil)
-        return FilterInterpreter(plan.process.seccompProgram)
+        return ClassicMachine(plan.process.seccompProgram)
     }
 
     private func name(_ number: UInt32) -> String? {

@@ -12,13 +12,6 @@ struct LaunchFailureMappingTests {
         return plan
     }
 
-    /// Indices that the plan does not have may come from a broken child: never a crash, always a sentence.
-    @Test(arguments: LaunchPhase.allCases, [0, 99] as [UInt32])
-    func anyPhase(_ phase: LaunchPhase, _ index: UInt32) {
-        let failure = LaunchFailure(phase, index: index, errno: .invalidArgument, signal: 11)
-        #expect(RuntimeError(failure, of: plan()).description.count > 10)
-    }
-
     static let codes: [(LaunchPhase, Errno, RuntimeError.Code)] = [
         (.decodePlan, .invalidArgument, .planRejected), (.makeCgroup, .fileExists, .cgroupFailed),
         (.writeCgroup, .invalidArgument, .cgroupFailed), (.prepareTree, .noSuchFileOrDirectory, .mountFailed),

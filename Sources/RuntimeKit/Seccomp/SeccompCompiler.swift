@@ -11,9 +11,9 @@ enum SeccompCompiler {
     static let version: UInt32 = 1
 
     /// The architectures of a profile's filter: the native one, and of those it lists the ones whose programs can run here.
-    static func architectures(of profile: RuntimeConfiguration.Seccomp) -> [SeccompArchitecture] {
-        let native = SeccompArchitecture.native
-        let listed = (profile.architectures ?? []).compactMap(SeccompNames.architecture).map(SeccompArchitecture.init)
+    static func architectures(of profile: RuntimeConfiguration.Seccomp) -> [FilterArchitecture] {
+        let native = FilterArchitecture.native
+        let listed = (profile.architectures ?? []).compactMap(SeccompNames.architecture).map(FilterArchitecture.init)
         return [native] + native.compatible.filter(listed.contains)
     }
 

@@ -11,14 +11,14 @@ struct UnknownCallPrologue {
     private static let architectureOffset: UInt32 = 4
 
     /// nil where the default action lets a call through or decides elsewhere: then an unknown call is treated as any other.
-    init?(_ profile: RuntimeConfiguration.Seccomp, architectures: [SeccompArchitecture]) {
+    init?(_ profile: RuntimeConfiguration.Seccomp, architectures: [FilterArchitecture]) {
         switch profile.defaultAction {
         case .errno where profile.defaultErrnoRet == 38: return nil
         case .errno, .kill, .killThread, .killProcess, .trap: break
         default: return nil
         }
         let names = Set((profile.syscalls ?? []).flatMap(\.names))
-        func last(_ architecture: SeccompArchitecture) -> UInt32 {
+        func last(_ architecture: FilterArchitecture) -> UInt32 {
             names.reduce(architecture.lastOldCall) { max($0, architecture.number(of: $1) ?? 0) }
         }
         // Each block ends with a jump behind the last one, whose distance is known when all are there: blocks from the end.
@@ -30,7 +30,7 @@ struct UnknownCallPrologue {
             if architecture == .x8664 {
                 let hasX32 = architectures.contains(.x32)
                 // The kernel tells x32 from x86-64 only by bit 30. Without x32 in the profile its filter refuses them.
-                body.jumpIfGreaterOrEqual(SeccompArchitecture.x32Bit, then: 0, otherwise: hasX32 ? 3 : 1)
+                body.jumpIfGreaterOrEqual(FilterArchitecture.x32Bit, then: 0, otherwise: hasX32 ? 3 : 1)
                 if hasX32 {
                     body.jumpIfGreater(last(.x32), then: 0, otherwise: 1)
                     body.answer(Self.answer)

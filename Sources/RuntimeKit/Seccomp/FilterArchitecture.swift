@@ -1,21 +1,21 @@
 internal import CSeccomp
 
 /// One of the architectures that a filter knows.
-struct SeccompArchitecture: Sendable, Hashable {
+struct FilterArchitecture: Sendable, Hashable {
     /// libseccomp's token.
     var token: UInt32
 
-    static let x86 = SeccompArchitecture(token: 0x4000_0003)
-    static let x8664 = SeccompArchitecture(token: 0xc000_003e)
-    static let x32 = SeccompArchitecture(token: 0x4000_003e)
-    static let arm = SeccompArchitecture(token: 0x4000_0028)
-    static let aarch64 = SeccompArchitecture(token: 0xc000_00b7)
+    static let x86 = FilterArchitecture(token: 0x4000_0003)
+    static let x8664 = FilterArchitecture(token: 0xc000_003e)
+    static let x32 = FilterArchitecture(token: 0x4000_003e)
+    static let arm = FilterArchitecture(token: 0x4000_0028)
+    static let aarch64 = FilterArchitecture(token: 0xc000_00b7)
 
     /// The one this program was built for.
-    static var native: SeccompArchitecture { SeccompArchitecture(token: seccomp_arch_native()) }
+    static var native: FilterArchitecture { FilterArchitecture(token: seccomp_arch_native()) }
 
     /// Those whose programs this machine can run beside its own; rules for others never match.
-    var compatible: [SeccompArchitecture] {
+    var compatible: [FilterArchitecture] {
         switch self {
         case .x8664: [.x86, .x32]
         case .aarch64: [.arm]
