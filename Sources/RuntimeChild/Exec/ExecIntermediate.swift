@@ -44,6 +44,11 @@ struct ExecIntermediate {
         // Before the first process in the container's pid namespace: what lives there can read neither memory nor
         // descriptors of one that is not dumpable.
         try check(ck_prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
+        // Nor with CAP_SYS_PTRACE: what the new process does not need is closed before it is visible there.
+        var kept: [CInt] = [0, 1, 2, process.setup] + process.streams
+        if let proc = process.hostProc { kept.append(proc.rawValue) }
+        if let unified { kept.append(unified.rawValue) }
+        try DescriptorTable.closeAll(except: &kept)
         page.enter(.clone)
         let pid = try makeSibling()
         if pid == 0 { become() }
