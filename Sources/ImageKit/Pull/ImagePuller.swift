@@ -16,6 +16,8 @@ public final class ImagePuller: Sendable {
     /// Pulls an image for a platform.
     ///
     /// - Parameters:
+    ///   - reference: the image's name.
+    ///   - platform: the platform to take from an index; this machine's by default.
     ///   - policy: when the registry is asked; `.missing` by default.
     ///   - progress: called from several threads.
     /// - Returns: the image, all of its blobs verified in the store, and where the time went.

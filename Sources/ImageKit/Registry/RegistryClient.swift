@@ -18,7 +18,9 @@ public final class RegistryClient: Sendable {
     private let tokens = TokenCache()
 
     /// - Parameters:
+    ///   - configuration: credentials, trust, limits.
     ///   - client: the host's; its owner shuts it down. Nil makes one.
+    ///   - logger: where retries are noted.
     /// - Throws: `.protocolViolation` when a trust root is no certificate.
     public init(_ configuration: RegistryConfiguration, client: HTTPClient? = nil, logger: Logger) throws(ImageError) {
         self.configuration = configuration

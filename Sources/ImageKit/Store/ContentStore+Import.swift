@@ -10,6 +10,7 @@ extension ContentStore {
     ///   - layout: a directory with `oci-layout`, `index.json` and `blobs`.
     ///   - tag: the entry whose `org.opencontainers.image.ref.name` this is; nil where there is only one.
     ///   - reference: its name in this store.
+    ///   - platform: the platform to take from an index; this machine's by default.
     /// - Returns: the image for `platform`.
     /// - Throws: `.notFound` without such an entry, and as a pull does.
     public func importLayout(

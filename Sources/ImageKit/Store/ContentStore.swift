@@ -27,7 +27,9 @@ public final class ContentStore: Sendable {
 
     /// Opens a store, and makes it when it is missing.
     ///
-    /// - Parameter path: its directory; the parent exists. Downloads whose program has died are removed.
+    /// - Parameters:
+    ///   - path: its directory; the parent exists. Downloads whose program has died are removed.
+    ///   - durability: how much a power failure may cost.
     /// - Throws: `.storeTooNew`, `.permissionDenied`, `.storageFull`, `.storeUnusable`.
     public init(at path: FilePath, durability: Durability = .perImage) throws(ImageError) {
         self.path = path

@@ -27,6 +27,7 @@ public final class ContainerSupervisor: Sendable {
     ///   - cgroupParent: the cgroup below which each container gets its own; nil takes `CgroupParent.default(on:)`, and where that is
     ///     not possible containers have no cgroup and limits are refused.
     ///   - helper: the path of `container-shim`, for programs that cannot execute themselves a second time; nil is the program itself.
+    ///   - logger: where failed clean-ups are reported.
     /// - Throws: `ShimError`: `.spawnFailed` when the helper cannot be started, `.commandFailed` when the directory cannot be used.
     public init(
         directory: FilePath, cgroupParent: CgroupParent? = nil, helper: FilePath? = nil,
@@ -63,6 +64,7 @@ public final class ContainerSupervisor: Sendable {
     ///
     /// - Parameters:
     ///   - configuration: see runtime-spec config.md. Fields that are not enforced are refused by name.
+    ///   - id: its name, which no other container of the directory has.
     ///   - root: where the root file system comes from; nil is `configuration.root.path`, which has to be absolute then.
     ///   - ownedDirectories: directories of this container alone, such as those of an overlay: removed with it.
     ///   - outputLimit: bytes of standard output and standard error together; what comes after them is thrown away. 0 gives the
