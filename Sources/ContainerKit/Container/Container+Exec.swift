@@ -82,7 +82,9 @@ public final class ContainerProcess: Sendable {
 extension Container {
     /// Runs a process in the container to its end and hands out what it wrote. Cancellation kills it.
     ///
-    /// - Parameter command: program and arguments.
+    /// - Parameters:
+    ///   - command: program and arguments.
+    ///   - configure: changes the defaults.
     /// - Returns: the status, whatever it is.
     /// - Throws: `ContainerError`: `.notRunning`, `.launchFailed`, …; `CancellationError`.
     @discardableResult
