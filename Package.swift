@@ -53,6 +53,7 @@ let package = Package(
         .target(name: "CSpawnerEntry", dependencies: ["CLinux"]),
         .target(name: "LinuxSystem", dependencies: ["CLinux", system]),
         .target(name: "OCIModel", dependencies: [system]),
+        .target(name: "JSONCoding"),
         .target(name: "SpawnKit", dependencies: ["CLinux", "CSpawnerEntry", "LinuxSystem", system]),
 
         // The child side: single-threaded for life, no Foundation, no concurrency.
@@ -74,7 +75,7 @@ let package = Package(
         ),
         .target(
             name: "RuntimeKit",
-            dependencies: ["OCIModel", "LinuxSystem", "RuntimeChild", "CSeccomp", "CCapability", logging, system]
+            dependencies: ["OCIModel", "JSONCoding", "LinuxSystem", "RuntimeChild", "CSeccomp", "CCapability", logging, system]
         ),
         .target(
             name: "ShimKit",

@@ -56,6 +56,7 @@ static inline long ck_file_system_type(int descriptor) {
     long result = ckResult(fstatfs(descriptor, &status));
     return result < 0 ? result : (long)(unsigned)status.f_type;
 }
+static inline long ck_chroot(const char *path) { return CK_SYSCALL(SYS_chroot, path); }
 static inline long ck_chdir(const char *path) { return CK_SYSCALL(SYS_chdir, path); }
 static inline long ck_fchdir(int descriptor) { return CK_SYSCALL(SYS_fchdir, descriptor); }
 /// The raw call: a directory outside the root reads "(unreachable)…", where glibc's would walk.

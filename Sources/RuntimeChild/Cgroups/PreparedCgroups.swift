@@ -5,11 +5,16 @@ internal import SystemPackage
 /// The cgroup directories of one container, made and filled; taken back when the launch fails.
 struct PreparedCgroups {
     private(set) var cgroups: [ContainerCgroup] = []
+    /// Those that were not there before.
+    private var made: [ContainerCgroup] = []
+    private let adopts: Bool
 
     /// Makes the directories of `plan`, writes their controls and attaches the device filter.
+    /// - Parameter adopts: take directories that are there already, as engines make them for an OCI runtime.
     /// - Throws: a failure whose index counts directories (makeCgroup, deviceFilter) or writes over all directories
     ///   (writeCgroup). What was made is removed.
-    init(_ plan: CgroupPlan?) throws(LaunchFailure) {
+    init(_ plan: CgroupPlan?, adopts: Bool = false) throws(LaunchFailure) {
+        self.adopts = adopts
         guard let plan else { return }
         do throws(LaunchFailure) {
             var writes = 0
@@ -26,14 +31,17 @@ struct PreparedCgroups {
     private mutating func make(_ directory: CgroupPlan.Directory, _ index: Int) throws(LaunchFailure) {
         do throws(Errno) {
             // A directory that is there already belongs to somebody else, whose processes would share its limits.
-            try check(unsafe ck_mkdirat(AT_FDCWD, directory.path, 0o755))
+            let result = unsafe ck_mkdirat(AT_FDCWD, directory.path, 0o755)
+            let isOld = adopts && result == -Int(EEXIST)
+            if !isOld { try check(result) }
             do throws(Errno) {
                 let descriptor = try OwnedDescriptor.open(directory.path, flags: O_PATH | O_DIRECTORY)
                 cgroups.append(
                     ContainerCgroup(
                         path: directory.path, isUnified: directory.isUnified, directory: SharedDescriptor(descriptor)))
+                if !isOld { made += cgroups.suffix(1) }
             } catch {
-                unsafe ck_unlinkat(AT_FDCWD, directory.path, AT_REMOVEDIR)
+                if !isOld { unsafe ck_unlinkat(AT_FDCWD, directory.path, AT_REMOVEDIR) }
                 throw error
             }
         } catch { throw LaunchFailure(.makeCgroup, index: UInt32(index), errno: error) }
@@ -71,7 +79,7 @@ struct PreparedCgroups {
     var unified: SharedDescriptor? { cgroups.first { $0.isUnified }?.directory }
 
     /// Takes everything back after a failure.
-    func remove() { try? CgroupRemoval.remove(cgroups) }
+    func remove() { try? CgroupRemoval.remove(made) }
 }
 
 /// One read or write of a control file in a cgroup directory.

@@ -17,6 +17,8 @@ struct ChildProcess {
     let bindsToParent: Bool
     /// /proc of the host, opened while the host's mounts are there, when something must be written to it.
     let hostProc: SharedDescriptor?
+    /// What an OCI runtime command asks for; the defaults are a supervised launch.
+    var command = CommandLaunch()
     private var terminal: ChildTerminal?
 
     init(
@@ -62,8 +64,7 @@ struct ChildProcess {
         try applyLabels()
         page.enter(.closeDescriptors)
         // Also before the working directory changes: a descriptor of the host's tree must not be a way out.
-        if setup > 3 { try check(ck_close_range(3, UInt32(setup) - 1, 0)) }
-        try check(ck_close_range(UInt32(setup) + 1, .max, 0))
+        try closeDescriptors()
         page.enter(.workingDirectory)
         let isThere = isAtRoot && plan.workingDirectory == "/"
         // First with all privileges, for a directory only root may enter.
@@ -89,6 +90,22 @@ struct ChildProcess {
         throw image.execute()
     }
 
+    /// Everything but the standard streams, what the program is handed, and what the start still needs.
+    private func closeDescriptors() throws(Errno) {
+        var next = 3 + command.preservedDescriptors
+        let gate = command.startGate.map { UInt32($0.rawValue) } ?? 0
+        let setup = UInt32(setup)
+        for kept in [min(gate, setup), max(gate, setup)] where kept >= next {
+            if kept > next { try check(ck_close_range(next, kept - 1, 0)) }
+            next = kept + 1
+        }
+        try check(ck_close_range(next, .max, 0))
+        for descriptor in 0..<command.preservedDescriptors {
+            // Numbers without a file are not asked for.
+            ck_fcntl(CInt(3 + descriptor), F_SETFD, 0)
+        }
+    }
+
     private func park(_ image: ExecutableImage) throws(Errno) {
         page.enter(.executable)
         if let errno = image.findError() { throw errno }
@@ -96,6 +113,10 @@ struct ChildProcess {
         var byte = SetupMessage.parked
         try check(unsafe ck_send(setup, &byte, 1, nil, 0, 0))
         try awaitByte()
+        guard let gate = command.startGate?.rawValue else { return }
+        if try retrying({ unsafe ck_read(gate, &byte, 1) }) == 0 { throw .connectionReset }
+        // Open while the program could still be reached through it: closed here, since a filter may stand before execve.
+        try check(ck_close_range(UInt32(gate), UInt32(gate), 0))
     }
 
     private func loadFilter() throws(Errno) {

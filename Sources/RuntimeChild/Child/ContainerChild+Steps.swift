@@ -105,7 +105,12 @@ extension ContainerChild {
     /// See: man 2 pivot_root ("pivot_root(".", ".")").
     private func pivotRoot() throws(Errno) {
         try check(ck_fchdir(root.rawValue))
-        try check(unsafe ck_pivot_root(".", "."))
+        let result = unsafe ck_pivot_root(".", ".")
+        if result == -Int(EINVAL) && process.command.mayChroot {
+            try check(unsafe ck_chroot("."))
+            return
+        }
+        try check(result)
         try check(unsafe ck_umount2(".", ck_MNT_DETACH))
     }
 

@@ -57,6 +57,7 @@ struct ContainerChild: ~Copyable {
             process.page.enter(.timeOffsets)
             try makeTimeNamespace()
         }
+        if process.command.keepsSessionKeyring { return }
         process.page.enter(.sessionKeyring)
         let keyring = ck_keyctl_join_session(nil)
         if keyring != -Int(ENOSYS) { try check(keyring) }

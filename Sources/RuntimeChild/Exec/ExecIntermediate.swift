@@ -46,6 +46,7 @@ struct ExecIntermediate {
         try check(ck_prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
         // Nor with CAP_SYS_PTRACE: what the new process does not need is closed before it is visible there.
         var kept: [CInt] = [0, 1, 2, process.setup] + process.streams
+        for descriptor in 0..<process.command.preservedDescriptors { kept.append(CInt(3 + descriptor)) }
         if let proc = process.hostProc { kept.append(proc.rawValue) }
         if let unified { kept.append(unified.rawValue) }
         try DescriptorTable.closeAll(except: &kept)
@@ -69,9 +70,11 @@ struct ExecIntermediate {
         var process = process
         do throws(Errno) {
             let root = ContainerRoot(try .open("/", flags: O_PATH | O_DIRECTORY))
-            process.page.enter(.sessionKeyring)
-            let keyring = ck_keyctl_join_session(nil)
-            if keyring != -Int(ENOSYS) { try check(keyring) }
+            if !process.command.keepsSessionKeyring {
+                process.page.enter(.sessionKeyring)
+                let keyring = ck_keyctl_join_session(nil)
+                if keyring != -Int(ENOSYS) { try check(keyring) }
+            }
             try process.become(root, isAtRoot: container.namespaces & ck_CLONE_NEWNS != 0)
         } catch {
             process.page.fail(error)

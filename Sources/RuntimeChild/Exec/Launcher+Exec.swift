@@ -12,11 +12,11 @@ extension Launcher {
     /// - Throws: a failure after which there is no process. A frozen container is the caller's to refuse: a process born
     ///   there would never answer.
     package static func exec(
-        _ plan: ExecPlan, in container: LaunchedContainer, streams: consuming StandardStreams?
+        _ plan: ExecPlan, in container: LaunchedContainer, streams: consuming StandardStreams?, command: CommandLaunch? = nil
     ) throws(LaunchFailure) -> LaunchedProcess {
         var streams = streams
         let page = try SharedPage()
-        let (process, setup) = try born(plan, container, page, streams.numbers)
+        let (process, setup) = try born(plan, container, page, streams.numbers, command)
         closeStreams(&streams)
         let supervision = LaunchSupervision(process: process, page: page, setup: setup)
         let terminal = try supervision.proceed(parks: false)
@@ -24,16 +24,18 @@ extension Launcher {
     }
 
     private static func born(
-        _ plan: ExecPlan, _ container: LaunchedContainer, _ page: SharedPage, _ streams: [CInt]
+        _ plan: ExecPlan, _ container: LaunchedContainer, _ page: SharedPage, _ streams: [CInt],
+        _ command: CommandLaunch?
     ) throws(LaunchFailure) -> (LaunchedProcess, SharedDescriptor) {
         do throws(Errno) {
             let (near, far) = try SetupSocket.pair()
             let proc =
                 ChildProcess.needsHostProc(plan.process)
                 ? SharedDescriptor(try .open("/proc", flags: O_PATH | O_DIRECTORY)) : nil
-            let process = ChildProcess(
+            var process = ChildProcess(
                 plan: plan.process, page: page, setup: far.rawValue, streams: streams, parks: false,
-                bindsToParent: container.namespaces & ck_CLONE_NEWPID == 0, hostProc: proc)
+                bindsToParent: command == nil && container.namespaces & ck_CLONE_NEWPID == 0, hostProc: proc)
+            if let command { process.command = command }
             var intermediate = ExecIntermediate(container: container, process: process)
             intermediate.unified = container.cgroups.first { $0.isUnified }?.directory
             if try intermediate.run() == .resourceBusy {

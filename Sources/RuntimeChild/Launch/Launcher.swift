@@ -20,21 +20,21 @@ package enum Launcher {
     /// - Parameter streams: as for `run`.
     /// - Throws: as `run`; a program that is not there is reported here (`.executable`).
     package static func create(
-        _ plan: LaunchPlan, streams: consuming StandardStreams?
+        _ plan: LaunchPlan, streams: consuming StandardStreams?, command: CommandLaunch? = nil
     ) throws(LaunchFailure) -> ParkedContainer {
-        try launch(plan, streams, parks: true)
+        try launch(plan, streams, parks: true, command)
     }
 
     private static func launch(
-        _ plan: LaunchPlan, _ streams: consuming StandardStreams?, parks: Bool
+        _ plan: LaunchPlan, _ streams: consuming StandardStreams?, parks: Bool, _ command: CommandLaunch? = nil
     ) throws(LaunchFailure) -> ParkedContainer {
         var streams = streams
         let joined = try openNamespaces(plan.namespaces)
         let page = try SharedPage()
-        let cgroups = try PreparedCgroups(plan.cgroup)
+        let cgroups = try PreparedCgroups(plan.cgroup, adopts: plan.flavour == .oci)
         do throws(LaunchFailure) {
             let prepared = try PreparedTrees(plan)
-            let (process, setup) = try clone(plan, page, cgroups, prepared, joined, streams.numbers, parks)
+            let (process, setup) = try clone(plan, page, cgroups, prepared, joined, streams.numbers, parks, command)
             // From here on the child holds the only copies.
             closeStreams(&streams)
             let container = LaunchedContainer(
@@ -53,7 +53,7 @@ package enum Launcher {
 
     private static func clone(
         _ plan: LaunchPlan, _ page: SharedPage, _ cgroups: PreparedCgroups, _ prepared: PreparedTrees,
-        _ joined: [SharedDescriptor], _ streams: [CInt], _ parks: Bool
+        _ joined: [SharedDescriptor], _ streams: [CInt], _ parks: Bool, _ command: CommandLaunch?
     ) throws(LaunchFailure) -> (process: LaunchedProcess, setup: SharedDescriptor) {
         do throws(Errno) {
             let (near, far) = try SetupSocket.pair()
@@ -67,9 +67,10 @@ package enum Launcher {
                 top = SharedDescriptor(try .open("/", flags: O_PATH | O_DIRECTORY))
             }
             let isOwn = (plan.namespaces.new | plan.namespaces.joinedTypes) & ck_CLONE_NEWPID == 0
-            let process = ChildProcess(
+            var process = ChildProcess(
                 plan: plan.process, page: page, setup: far.rawValue, streams: streams, parks: parks,
                 bindsToParent: isOwn && plan.flavour == .supervised, hostProc: proc)
+            if let command { process.command = command }
             let own = try joinPidNamespace(plan.namespaces, joined)
             // Time namespaces are made by the child, since offsets are set before anybody lives in one.
             let namespaces = plan.namespaces.new & ~ck_CLONE_NEWTIME

@@ -33,6 +33,13 @@ package final class ParkedContainer {
         }
     }
 
+    /// Lets the process go on to its start gate, where it waits for whoever opens that, and leaves it alone from here on.
+    package func leave() {
+        guard isParked else { return }
+        isParked = false
+        supervision.release()
+    }
+
     /// Ends a process that was not started, and removes its cgroups.
     package func abandon() {
         guard isParked else { return }
