@@ -19,15 +19,16 @@ public final class ImagePuller: Sendable {
     ///   - reference: the image's name.
     ///   - platform: the platform to take from an index; this machine's by default.
     ///   - policy: when the registry is asked; `.missing` by default.
+    ///   - follower: told of layers as they arrive, to unpack them meanwhile.
     ///   - progress: called from several threads.
     /// - Returns: the image, all of its blobs verified in the store, and where the time went.
     /// - Throws: `ImageError`; `.cancelled` when the task is. Blobs that were verified stay; nothing else does.
     public func pull(
-        _ reference: Reference, platform: Platform = .current, policy: PullPolicy = .missing,
+        _ reference: Reference, platform: Platform = .current, policy: PullPolicy = .missing, follower: (any BlobFollower)? = nil,
         progress: @escaping @Sendable (PullProgress) -> Void = { _ in }
     ) async throws(ImageError) -> (image: Image, timings: PullTimings) {
         do {
-            return try await pulled(reference, platform, policy, progress)
+            return try await pulled(reference, platform, policy, follower, progress)
         } catch let error as ImageError {
             throw error
         } catch is CancellationError {
@@ -38,7 +39,8 @@ public final class ImagePuller: Sendable {
     }
 
     private func pulled(
-        _ reference: Reference, _ platform: Platform, _ policy: PullPolicy, _ progress: @escaping @Sendable (PullProgress) -> Void
+        _ reference: Reference, _ platform: Platform, _ policy: PullPolicy, _ follower: (any BlobFollower)?,
+        _ progress: @escaping @Sendable (PullProgress) -> Void
     ) async throws -> (Image, PullTimings) {
         let clock = ContinuousClock()
         var timings = PullTimings()
@@ -57,7 +59,17 @@ public final class ImagePuller: Sendable {
         timings.resolve = clock.now - start
 
         let downloaded = Mutex(Int64(0))
-        try await download(blobs, reference, progress) { count in downloaded.withLock { $0 += count } }
+        let count: @Sendable (Int64) -> Void = { count in downloaded.withLock { $0 += count } }
+        if let follower {
+            // The configuration names what the layers unpack to, so it comes first.
+            try await download([found.manifest.config], reference, nil, progress, count)
+            let configuration = try await BlockingWork.run {
+                try store.configuration(
+                    of: found.manifest, for: found.manifestDigest == found.root.digest ? platform : nil, reference)
+            }
+            follower.resolved(found.manifest, configuration)
+        }
+        try await download(blobs, reference, follower, progress, count)
         let image = try await BlockingWork.run {
             let configuration = try store.configuration(
                 of: found.manifest, for: found.manifestDigest == found.root.digest ? platform : nil, reference)
@@ -104,7 +116,8 @@ public final class ImagePuller: Sendable {
     // MARK: blobs
 
     private func download(
-        _ blobs: [Descriptor], _ reference: Reference, _ progress: @escaping @Sendable (PullProgress) -> Void,
+        _ blobs: [Descriptor], _ reference: Reference, _ follower: (any BlobFollower)?,
+        _ progress: @escaping @Sendable (PullProgress) -> Void,
         _ count: @escaping @Sendable (Int64) -> Void
     ) async throws {
         var seen: Set<Digest> = []
@@ -113,24 +126,28 @@ public final class ImagePuller: Sendable {
         try await withThrowingTaskGroup(of: Void.self) { group in
             for _ in 0..<max(1, client.configuration.concurrentDownloads) {
                 guard let blob = waiting.popFirst() else { break }
-                group.addTask { try await self.ensure(blob, reference, progress, count) }
+                group.addTask { try await self.ensure(blob, reference, follower, progress, count) }
             }
             while try await group.next() != nil {
                 guard let blob = waiting.popFirst() else { continue }
-                group.addTask { try await self.ensure(blob, reference, progress, count) }
+                group.addTask { try await self.ensure(blob, reference, follower, progress, count) }
             }
         }
     }
 
     private func ensure(
-        _ blob: Descriptor, _ reference: Reference, _ progress: @escaping @Sendable (PullProgress) -> Void,
+        _ blob: Descriptor, _ reference: Reference, _ follower: (any BlobFollower)?,
+        _ progress: @escaping @Sendable (PullProgress) -> Void,
         _ count: @escaping @Sendable (Int64) -> Void
     ) async throws {
         let store = store
         let client = client
         try await flights.alone(blob.digest) {
-            if try await BlockingWork.run({ try store.claim(blob.digest) }) { return progress(.blob(blob.digest, .alreadyPresent)) }
-            try await client.download(blob, of: reference, into: store) {
+            if try await BlockingWork.run({ try store.claim(blob.digest) }) {
+                follower?.verified(blob.digest)
+                return progress(.blob(blob.digest, .alreadyPresent))
+            }
+            try await client.download(blob, of: reference, into: store, follower: follower) {
                 progress(.blob(blob.digest, .downloading(.bytes($0), of: .bytes(blob.size))))
             }
             count(blob.size)

@@ -9,9 +9,11 @@ extension RegistryClient {
 
     /// Downloads a blob into the store: written, hashed and counted as it comes.
     ///
-    /// - Parameter progress: bytes so far; called at most once a MiB, and again from 0 when a broken download starts anew.
+    /// - Parameters:
+    ///   - follower: told of the bytes as they come; it slows the download down when it cannot follow.
+    ///   - progress: bytes so far; called at most once a MiB, and again from 0 when a broken download starts anew.
     func download(
-        _ descriptor: Descriptor, of reference: Reference, into store: ContentStore,
+        _ descriptor: Descriptor, of reference: Reference, into store: ContentStore, follower: (any BlobFollower)? = nil,
         progress: @escaping @Sendable (Int64) -> Void
     ) async throws {
         let request = Request(
@@ -24,9 +26,9 @@ extension RegistryClient {
                     length < descriptor.size ? .shortBody : .oversizedBody, request.subject,
                     "the registry sends \(length) bytes instead of \(descriptor.size)")
             }
-            let ingest = try await BlockingWork.run { try BlobIngest(descriptor, into: store) }
+            let ingest = try await BlockingWork.run { try BlobIngest(descriptor, into: store, follower: follower) }
             do {
-                try await Self.receive(response, into: ingest, descriptor.size, touch, progress)
+                try await Self.receive(response, into: ingest, descriptor.size, follower, touch, progress)
             } catch {
                 // At once, not when the last thread that held it lets go.
                 ingest.discard()
@@ -36,8 +38,8 @@ extension RegistryClient {
     }
 
     private static func receive(
-        _ response: HTTPClientResponse, into ingest: BlobIngest, _ expected: Int64, _ touch: @Sendable () -> Void,
-        _ progress: @Sendable (Int64) -> Void
+        _ response: HTTPClientResponse, into ingest: BlobIngest, _ expected: Int64, _ follower: (any BlobFollower)?,
+        _ touch: @Sendable () -> Void, _ progress: @Sendable (Int64) -> Void
     ) async throws {
         var gathered: [ByteBuffer] = []
         var size = 0
@@ -47,6 +49,9 @@ extension RegistryClient {
             size = 0
             try await BlockingWork.run { try ingest.write(buffers) }
             progress(ingest.size)
+            // Time that is spent here is the reader's, not the registry's.
+            try await follower?.room()
+            touch()
         }
         for try await chunk in response.body {
             touch()

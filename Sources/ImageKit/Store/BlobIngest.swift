@@ -13,6 +13,7 @@ final class BlobIngest: Sendable {
     private let descriptor: Descriptor
     private let file: OwnedDescriptor
     private let path: String
+    private let follower: (any BlobFollower)?
     private let state: Mutex<State>
 
     private struct State {
@@ -22,14 +23,16 @@ final class BlobIngest: Sendable {
     }
 
     /// - Throws: `.storageFull`, `.permissionDenied`, `.storeUnusable`.
-    init(_ descriptor: Descriptor, into store: ContentStore) throws(ImageError) {
+    init(_ descriptor: Descriptor, into store: ContentStore, follower: (any BlobFollower)? = nil) throws(ImageError) {
         self.store = store
         self.descriptor = descriptor
+        self.follower = follower
         path = store.path.appending("ingest/\(descriptor.digest.hex.prefix(12))-\(UInt64.random(in: 0 ... .max))").string
         state = Mutex(State(hash: BlobHash(descriptor.digest.algorithm)))
         do throws(Errno) { file = try Self.lockedFile(path) } catch {
             throw ImageErrorAdvice.error(error, .blob(descriptor.digest), "its download cannot be stored")
         }
+        follower?.began(descriptor.digest, file: file.borrowed)
     }
 
     /// A new file with a lock on it. Between the two, somebody who opens the store may take it for that of a dead program
@@ -52,7 +55,9 @@ final class BlobIngest: Sendable {
             defer { state.isOver = true }
             return state.isOver
         }
-        if !wasOver { _ = ck_unlinkat(AT_FDCWD, path, 0) }
+        if wasOver { return }
+        _ = ck_unlinkat(AT_FDCWD, path, 0)
+        follower?.failed(descriptor.digest)
     }
 
     /// Bytes so far.
@@ -81,6 +86,7 @@ final class BlobIngest: Sendable {
         do throws(Errno) { try file.writeAll(bytes) } catch {
             throw ImageErrorAdvice.error(error, .blob(descriptor.digest), "it cannot be written")
         }
+        follower?.advanced(descriptor.digest, to: size)
     }
 
     /// Checks size and digest and makes the blob visible.
@@ -99,5 +105,6 @@ final class BlobIngest: Sendable {
             try check(ck_renameat2(AT_FDCWD, path, AT_FDCWD, store.path(of: descriptor.digest).string, 0))
             state.withLock { $0.isOver = true }
         } catch { throw ImageErrorAdvice.error(error, .blob(descriptor.digest), "it cannot be moved into the store") }
+        follower?.verified(descriptor.digest)
     }
 }
