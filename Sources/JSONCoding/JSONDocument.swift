@@ -3,7 +3,7 @@
 package struct JSONDocument: Sendable {
     /// What a node is.
     enum Kind: UInt8, Sendable {
-        case object, array, string, escapedString, number, true_, false_, null
+        case object, array, string, escapedString, number, yes, no, null
     }
 
     /// One value, or one key of an object. The members of an object are key, value, key, value…

@@ -33,8 +33,8 @@ struct JSONNodeDecoder: Decoder {
 
     func bool() throws -> Bool {
         switch value.kind {
-        case .true_: return true
-        case .false_: return false
+        case .yes: return true
+        case .no: return false
         default: throw mismatch(Bool.self, "is neither true nor false")
         }
     }

@@ -40,6 +40,11 @@ extension OwnedDescriptor {
         try open(path, at: AT_FDCWD, flags: flags, mode: mode, resolve: [])
     }
 
+    /// A directory of the host, opened to name places below it.
+    package static func directory(_ path: String) throws(Errno) -> OwnedDescriptor {
+        try open(path, flags: O_PATH | O_DIRECTORY)
+    }
+
     private static func open(
         _ path: String, at directory: CInt, flags: CInt, mode: UInt32, resolve: ResolveFlags
     ) throws(Errno) -> OwnedDescriptor {

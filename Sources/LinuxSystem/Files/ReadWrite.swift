@@ -12,6 +12,18 @@ extension OwnedDescriptor {
         }
     }
 
+    /// Writes all of `bytes` at the file's offset.
+    package borrowing func write(_ bytes: [UInt8]) throws(Errno) {
+        let descriptor = rawValue
+        var written = 0
+        while written < bytes.count {
+            let start = written
+            written += try retrying {
+                bytes.withUnsafeBytes { bytes in ck_write(descriptor, bytes.baseAddress?.advanced(by: start), bytes.count - start) }
+            }
+        }
+    }
+
     /// Writes a string in one write(2), as the files of procfs and cgroupfs want it.
     /// - Throws: `Errno.ioError` when the kernel took only a part.
     package borrowing func write(_ text: String) throws(Errno) {

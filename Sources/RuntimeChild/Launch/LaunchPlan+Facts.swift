@@ -13,5 +13,5 @@ extension NamespacePlan {
     var joinedTypes: UInt64 { joined.reduce(0) { $0 | $1.type } }
 
     /// Flags of all namespaces that are not the launcher's own.
-    var all: UInt64 { new | joinedTypes | (newCgroup ? ck_CLONE_NEWCGROUP : 0) }
+    package var all: UInt64 { new | joinedTypes | (newCgroup ? ck_CLONE_NEWCGROUP : 0) }
 }

@@ -8,6 +8,12 @@ package struct LaunchedProcess: Sendable {
     package let descriptor: SharedDescriptor
     /// The pty master of a process with a terminal.
     package let terminal: SharedDescriptor?
+
+    package init(pid: CInt, descriptor: SharedDescriptor, terminal: SharedDescriptor?) {
+        self.pid = pid
+        self.descriptor = descriptor
+        self.terminal = terminal
+    }
 }
 
 /// A container whose first process runs, or is parked before its execve.
@@ -21,6 +27,15 @@ package struct LaunchedContainer: Sendable {
     /// `attachRoot`. It keeps the file system mounted until it is let go, so that the tree of a stopped container can
     /// be read; let it go before the directories of the container are removed.
     package let root: SharedDescriptor?
+
+    package init(
+        process: LaunchedProcess, cgroups: [ContainerCgroup], namespaces: UInt64, root: SharedDescriptor?
+    ) {
+        self.process = process
+        self.cgroups = cgroups
+        self.namespaces = namespaces
+        self.root = root
+    }
 }
 
 /// One cgroup directory of a container.

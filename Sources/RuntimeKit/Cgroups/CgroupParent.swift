@@ -15,6 +15,9 @@ public struct CgroupParent: Sendable, Hashable {
         self.path = FilePath(checked)
     }
 
+    /// The root of each hierarchy, where an OCI runtime puts what has no absolute path.
+    static let root = CgroupParent(unchecked: "/")
+
     private init(unchecked path: String) { self.path = FilePath(path) }
 
     /// The parent for this process: `/containerkit` as root. Else the subtree of version 2 that was delegated to the user:

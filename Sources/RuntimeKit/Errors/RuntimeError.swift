@@ -9,6 +9,7 @@ public struct RuntimeError: Error, Sendable {
             case unsupportedField, invalidField, hostLacksFeature, notPermitted, executableNotFound, executableNotRunnable
             case workingDirectoryUnusable, mountFailed, cgroupFailed, namespaceFailed, processSetupFailed, seccompFailed
             case resourceExhausted, diedBeforeExec, childCrashed, planRejected
+            case containerNotFound, containerExists, wrongState
         }
         let value: Value
 
@@ -44,6 +45,12 @@ public struct RuntimeError: Error, Sendable {
         public static let childCrashed = Code(value: .childCrashed)
         /// The plan could not be read: a bug of this package, or two versions of it.
         public static let planRejected = Code(value: .planRejected)
+        /// No container of that name is under the runtime's root.
+        public static let containerNotFound = Code(value: .containerNotFound)
+        /// There is a container of that name.
+        public static let containerExists = Code(value: .containerExists)
+        /// The operation is not for a container in that state.
+        public static let wrongState = Code(value: .wrongState)
     }
 
     /// The thing that the error is about.

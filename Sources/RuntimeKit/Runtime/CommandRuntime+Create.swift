@@ -1,0 +1,128 @@
+internal import Glibc
+internal import LinuxSystem
+public import OCIModel
+internal import RuntimeChild
+internal import SystemPackage
+
+extension CommandRuntime {
+    /// Makes a container up to the point where its program could begin, and leaves it waiting for `start`.
+    ///
+    /// The standard streams of the calling process are the container's, but for one with a terminal.
+    /// - Throws: `RuntimeError`; nothing of the container is left then.
+    public func create(_ id: ContainerID, _ options: RuntimeCreateOptions) throws(RuntimeError) {
+        let creation = try Creation(self, id, options)
+        try creation.launch(waitsForStart: true)
+    }
+
+    /// Makes a container and starts its program.
+    /// - Returns: its first process, to be waited for; then call `delete`.
+    /// - Throws: `RuntimeError`; nothing of the container is left then.
+    public func run(_ id: ContainerID, _ options: RuntimeCreateOptions) throws(RuntimeError) -> CommandProcess {
+        let creation = try Creation(self, id, options)
+        return try creation.launch(waitsForStart: false)
+    }
+}
+
+/// A container that is being made.
+struct Creation {
+    let runtime: CommandRuntime
+    let options: RuntimeCreateOptions
+    let directory: StateDirectory
+    let bundle: BundleConfiguration
+    let plan: LaunchPlan
+    private(set) var record: ContainerRecord
+
+    /// Reads the bundle and compiles it: nothing is made yet.
+    init(_ runtime: CommandRuntime, _ id: ContainerID, _ options: RuntimeCreateOptions) throws(RuntimeError) {
+        try SingleThreadedProcess.require()
+        self.runtime = runtime
+        self.options = options
+        directory = StateDirectory(id, root: runtime.root)
+        let place = try HostPath.absolute(options.bundle)
+        bundle = try BundleConfiguration.read(place.string + "/config.json")
+        let configuration = bundle.configuration
+        guard let root = configuration.root, !root.path.isEmpty else { throw .invalid("root.path", "is missing") }
+        let rootfs = try HostPath.real(FilePath(root.path).isAbsolute ? FilePath(root.path) : place.appending(root.path), field: "root.path")
+        var plan = try runtime.compiler().compile(
+            configuration, container: id, root: .directory(rootfs), cgroupParent: runtime.cgroupParent(for: configuration))
+        plan.flavour = .oci
+        self.plan = plan
+        record = ContainerRecord(
+            id: id.description, pid: 0, bundle: place.string, rootfs: rootfs.string, created: Timestamp.now(),
+            annotations: configuration.annotations, containerkit: .init(owner: geteuid()))
+        record.containerkit.namespaces = plan.namespaces.all
+        record.containerkit.cgroups = (plan.cgroup?.directories ?? []).map { .init(path: $0.path, unified: $0.isUnified) }
+    }
+
+    @discardableResult
+    func launch(waitsForStart: Bool) throws(RuntimeError) -> CommandProcess {
+        try directory.make(root: runtime.root)
+        do throws(RuntimeError) {
+            try directory.write("config.json", bundle.bytes)
+            // Names the cgroups before they are made: whatever happens next, `delete` finds them.
+            try directory.write("state.json", Array(record.text.utf8))
+            return try launched(waitsForStart)
+        } catch {
+            var error = error
+            do throws(RuntimeError) { try directory.remove() } catch let second { error.suppressed.append(second) }
+            throw error
+        }
+    }
+
+    private func launched(_ waitsForStart: Bool) throws(RuntimeError) -> CommandProcess {
+        if let cgroup = plan.cgroup { try runtime.cgroups.prepare(for: cgroup) }
+        var command = CommandLaunch()
+        command.preservedDescriptors = options.preservedDescriptors
+        command.keepsSessionKeyring = options.keepsSessionKeyring
+        command.mayChroot = options.mayChroot
+        if waitsForStart { command.startGate = try gate() }
+        let parked: ParkedContainer
+        do throws(LaunchFailure) { parked = try Launcher.create(plan, streams: nil, command: command) } catch {
+            throw RuntimeError(error, of: plan)
+        }
+        do throws(RuntimeError) {
+            try announce(parked.container.process)
+            if waitsForStart {
+                parked.leave()
+            } else {
+                do throws(LaunchFailure) { try parked.start() } catch { throw RuntimeError(error, of: plan) }
+            }
+        } catch {
+            parked.abandon()
+            throw error
+        }
+        return CommandProcess(parked.container.process, handsOverTerminal: options.consoleSocket != nil)
+    }
+
+    /// Everything that others are told before the process goes on.
+    private func announce(_ process: LaunchedProcess) throws(RuntimeError) {
+        var record = record
+        record.pid = process.pid
+        record.containerkit.startTime = FirstProcess.facts(process.pid)?.startTime ?? 0
+        try directory.replace(record)
+        if let socket = options.consoleSocket, let terminal = process.terminal {
+            try DescriptorSocket.send(terminal, to: socket, field: "console socket", text: "/dev/ptmx")
+        }
+        if let socket = options.pidfdSocket { try DescriptorSocket.send(process.descriptor, to: socket, field: "pidfd socket", text: "pidfd") }
+        if let file = options.pidFile { try PidFile.write(process.pid, to: file) }
+    }
+
+    private func gate() throws(RuntimeError) -> SharedDescriptor {
+        guard mkfifo(directory.fifo, 0o600) == 0 else {
+            throw RuntimeError(.processSetupFailed, .path(FilePath(directory.fifo)), "the FIFO cannot be made", errno: Errno(rawValue: errno))
+        }
+        do throws(Errno) { return SharedDescriptor(try .open(directory.fifo, flags: O_RDWR | O_NOFOLLOW)) } catch {
+            throw RuntimeError(.processSetupFailed, .path(FilePath(directory.fifo)), "the FIFO cannot be opened", errno: error)
+        }
+    }
+}
+
+extension CommandRuntime {
+    /// Relative cgroup paths, and containers without one, lie below the root of each hierarchy; nil where none can be made and none is
+    /// asked for.
+    func cgroupParent(for configuration: RuntimeConfiguration) -> CgroupParent? {
+        if cgroups.mode == .none { return nil }
+        if geteuid() == 0 { return .root }
+        return try? CgroupParent.delegated(on: cgroups)
+    }
+}
