@@ -10,10 +10,12 @@ let package = Package(
         .executable(name: "quickstart", targets: ["quickstart"]),
         .executable(name: "ck", targets: ["ck"]),
         .executable(name: "demo", targets: ["demo"]),
+        .executable(name: "ckrun", targets: ["ckrun"]),
     ],
     dependencies: [
         .package(name: "container-kit", path: ".."),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.6.0"),
     ],
     targets: [
         // The nine lines of the first page.
@@ -21,6 +23,13 @@ let package = Package(
         // A command line in Docker's manner.
         .executableTarget(
             name: "ck", dependencies: [containerKit, .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+        // An OCI runtime command, to be linked statically: a dynamic one starts slower than the container.
+        .executableTarget(
+            name: "ckrun",
+            dependencies: [
+                .product(name: "RuntimeKit", package: "container-kit"), .product(name: "OCIModel", package: "container-kit"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ]),
         // What `make demo` runs.
         .executableTarget(name: "demo", dependencies: [containerKit]),
     ]

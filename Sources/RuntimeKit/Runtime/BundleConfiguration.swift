@@ -15,7 +15,8 @@ struct BundleConfiguration {
         let bytes: [UInt8]
         do throws(Errno) { bytes = try OwnedDescriptor.open(path, flags: O_RDONLY | O_NOCTTY).readAll(limit: JSONDocument.limit) } catch {
             throw RuntimeError(
-                .invalidField, .path(FilePath(path)), error == .noSuchFileOrDirectory ? "JSON specification file not found" : "it cannot be read",
+                .invalidField, .path(FilePath(path)),
+                error == .noSuchFileOrDirectory ? "JSON specification file not found" : "it cannot be read",
                 errno: error, advice: "Name the bundle's directory (`--bundle`); `spec` writes a configuration to start from.")
         }
         return BundleConfiguration(configuration: try decode(RuntimeConfiguration.self, bytes, of: path), bytes: bytes)

@@ -42,7 +42,8 @@ struct Creation {
         bundle = try BundleConfiguration.read(place.string + "/config.json")
         let configuration = bundle.configuration
         guard let root = configuration.root, !root.path.isEmpty else { throw .invalid("root.path", "is missing") }
-        let rootfs = try HostPath.real(FilePath(root.path).isAbsolute ? FilePath(root.path) : place.appending(root.path), field: "root.path")
+        let rootfs = try HostPath.real(
+            FilePath(root.path).isAbsolute ? FilePath(root.path) : place.appending(root.path), field: "root.path")
         var plan = try runtime.compiler().compile(
             configuration, container: id, root: .directory(rootfs), cgroupParent: runtime.cgroupParent(for: configuration))
         plan.flavour = .oci
@@ -103,13 +104,16 @@ struct Creation {
         if let socket = options.consoleSocket, let terminal = process.terminal {
             try DescriptorSocket.send(terminal, to: socket, field: "console socket", text: "/dev/ptmx")
         }
-        if let socket = options.pidfdSocket { try DescriptorSocket.send(process.descriptor, to: socket, field: "pidfd socket", text: "pidfd") }
+        if let socket = options.pidfdSocket {
+            try DescriptorSocket.send(process.descriptor, to: socket, field: "pidfd socket", text: "pidfd")
+        }
         if let file = options.pidFile { try PidFile.write(process.pid, to: file) }
     }
 
     private func gate() throws(RuntimeError) -> SharedDescriptor {
         guard mkfifo(directory.fifo, 0o600) == 0 else {
-            throw RuntimeError(.processSetupFailed, .path(FilePath(directory.fifo)), "the FIFO cannot be made", errno: Errno(rawValue: errno))
+            throw RuntimeError(
+                .processSetupFailed, .path(FilePath(directory.fifo)), "the FIFO cannot be made", errno: Errno(rawValue: errno))
         }
         do throws(Errno) { return SharedDescriptor(try .open(directory.fifo, flags: O_RDWR | O_NOFOLLOW)) } catch {
             throw RuntimeError(.processSetupFailed, .path(FilePath(directory.fifo)), "the FIFO cannot be opened", errno: error)

@@ -77,7 +77,8 @@ extension CommandRuntime {
         if status != .stopped { try end(id, record) }
         let cgroups = openCgroups(record)
         do throws(Errno) { try CgroupRemoval.remove(cgroups) } catch {
-            throw RuntimeError(.cgroupFailed, .container(id), "its cgroups cannot be removed", errno: error, advice: "Something in them does not die.")
+            throw RuntimeError(
+                .cgroupFailed, .container(id), "its cgroups cannot be removed", errno: error, advice: "Something in them does not die.")
         }
         try directory.remove()
     }
@@ -90,7 +91,9 @@ extension CommandRuntime {
         try? process.sendSignal(SIGKILL)
         try? CgroupFreezer.thaw(cgroups)
         var polled = pollfd(fd: process.rawValue, events: Int16(POLLIN), revents: 0)
-        if poll(&polled, 1, 10_000) <= 0 { throw .state(id, "container init still running", advice: "It does not die: look for a stuck file system.") }
+        if poll(&polled, 1, 10_000) <= 0 {
+            throw .state(id, "container init still running", advice: "It does not die: look for a stuck file system.")
+        }
     }
 
     /// The pids of a container's processes, as this process numbers them.
@@ -122,7 +125,9 @@ extension CommandRuntime {
     }
 
     private func freezing(_ id: ContainerID, _ errno: Errno) -> RuntimeError {
-        RuntimeError(.cgroupFailed, .container(id), "its processes cannot be frozen or thawed", errno: errno, advice: "It needs a cgroup with a freezer.")
+        RuntimeError(
+            .cgroupFailed, .container(id), "its processes cannot be frozen or thawed", errno: errno,
+            advice: "It needs a cgroup with a freezer.")
     }
 
     /// Sets limits anew; what is nil stays.

@@ -51,7 +51,8 @@ public struct CommandRuntime: Sendable {
     func state(_ directory: StateDirectory, _ record: ContainerRecord?) -> RuntimeState {
         guard let record else {
             return RuntimeState(
-                id: directory.id, status: .creating, pid: 0, bundle: "/", rootfs: "/", created: Timestamp.now(), annotations: [:], owner: geteuid())
+                id: directory.id, status: .creating, pid: 0, bundle: "/", rootfs: "/", created: Timestamp.now(), annotations: [:],
+                owner: geteuid())
         }
         let status = status(directory, record)
         return RuntimeState(

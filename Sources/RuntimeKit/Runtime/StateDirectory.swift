@@ -29,7 +29,8 @@ struct StateDirectory {
         let failure = Errno(rawValue: errno)
         if failure == .fileExists {
             throw RuntimeError(
-                .containerExists, .container(id), "container with given ID already exists", advice: "Take another name, or delete that one.")
+                .containerExists, .container(id), "container with given ID already exists", advice: "Take another name, or delete that one."
+            )
         }
         throw RuntimeError(
             failure.isLackOfRights ? .notPermitted : .processSetupFailed, .path(FilePath(path)), "the state directory cannot be made",
@@ -56,7 +57,9 @@ struct StateDirectory {
         let temporary = ".state.json.\(getpid())"
         unlink("\(path)/\(temporary)")
         try write(temporary, Array(record.text.utf8))
-        if rename("\(path)/\(temporary)", path + "/state.json") != 0 { throw failure("state.json", "cannot be moved", Errno(rawValue: errno)) }
+        if rename("\(path)/\(temporary)", path + "/state.json") != 0 {
+            throw failure("state.json", "cannot be moved", Errno(rawValue: errno))
+        }
     }
 
     /// The record; nil where it was never finished.
