@@ -4,10 +4,12 @@ internal import RuntimeChild
 /// Converts the limits of a configuration to the directories and writes of this host's cgroup version.
 /// See: runtime-spec config-linux.md "Control groups", kernel's cgroup-v2.rst and cgroup-v1/*.rst.
 enum CgroupCompiler {
-    /// - Parameter path: the leaf, below the mount points.
+    /// - Parameters:
+    ///   - path: the leaf, below the mount points.
+    ///   - isForEngine: join also the v1 hierarchies in which container engines look for figures.
     /// - Throws: `RuntimeError.Code.hostLacksFeature` for a limit without its controller, `.unsupportedField`, `.invalidField`.
     static func compile(
-        _ resources: RuntimeConfiguration.Resources?, at path: String, on host: CgroupHost
+        _ resources: RuntimeConfiguration.Resources?, at path: String, on host: CgroupHost, isForEngine: Bool = false
     ) throws(RuntimeError) -> CgroupPlan {
         guard host.mode != .none else {
             throw .hostLacks(
@@ -23,6 +25,7 @@ enum CgroupCompiler {
             builder.use("cpuacct")
             builder.use("freezer")
         }
+        if isForEngine { for controller in ["cpu", "cpuacct", "blkio", "freezer"] { builder.use(controller) } }
         let resources = resources ?? RuntimeConfiguration.Resources()
         if let memory = resources.memory { try MemoryController.apply(memory, to: &builder) }
         if let cpu = resources.cpu {

@@ -9,6 +9,8 @@ package struct PlanCompiler: Sendable {
     let features: HostFeatures
     let cgroups: CgroupHost
     let seccomp: SeccompCache
+    /// Whether a container engine drives the launch, which looks for figures in every hierarchy of cgroup v1.
+    var isForEngine = false
 
     package init(features: HostFeatures, cgroups: CgroupHost, seccomp: SeccompCache) {
         self.features = features
@@ -77,7 +79,7 @@ package struct PlanCompiler: Sendable {
     ) throws(RuntimeError) -> CgroupPlan? {
         if let parent {
             let path = try CgroupPath.leaf(configuration.linux?.cgroupsPath, parent: parent, container: container.description)
-            return try CgroupCompiler.compile(configuration.linux?.resources, at: path, on: cgroups)
+            return try CgroupCompiler.compile(configuration.linux?.resources, at: path, on: cgroups, isForEngine: isForEngine)
         }
         let advice = "Run as root, or in a unit with Delegate=yes, or leave the limits out."
         if configuration.linux?.cgroupsPath != nil { throw .hostLacks("linux.cgroupsPath", "no cgroup can be made here", advice: advice) }

@@ -14,7 +14,7 @@ struct CgroupUpdate {
         else { throw .hostLacks("linux.resources", "the container has no cgroup", advice: "Create it with one.") }
         let path = String(first.path.dropFirst(hierarchy.mountPoint.count))
         // Without rules for devices a plan would deny all of them: those of an update are not touched.
-        var plan = try CgroupCompiler.compile(resources, at: path, on: runtime.cgroups)
+        var plan = try CgroupCompiler.compile(resources, at: path, on: runtime.cgroups, isForEngine: true)
         for index in plan.directories.indices {
             plan.directories[index].writes.removeAll { $0.file.hasPrefix("devices.") }
             plan.directories[index].deviceProgram = []

@@ -96,7 +96,9 @@ public struct CommandRuntime: Sendable {
     }
 
     func compiler() -> PlanCompiler {
-        PlanCompiler(
+        var compiler = PlanCompiler(
             features: .detect(cgroups: cgroups), cgroups: cgroups, seccomp: SeccompCache(directory: root.appending(".seccomp")))
+        compiler.isForEngine = true
+        return compiler
     }
 }
