@@ -19,6 +19,8 @@ struct ChildProcess {
     let hostProc: SharedDescriptor?
     /// What an OCI runtime command asks for; the defaults are a supervised launch.
     var command = CommandLaunch()
+    /// The pid that hooks are told: the launcher's number of this process.
+    var launcherPid: CInt = 0
     private var terminal: ChildTerminal?
 
     init(
@@ -106,6 +108,22 @@ struct ChildProcess {
         }
     }
 
+    /// Runs hooks in the child's own namespaces.
+    func run(_ hooks: [HookPlan], _ phase: LaunchPhase) throws(Errno) {
+        for (index, hook) in hooks.enumerated() {
+            page.enter(phase, index)
+            do throws(HookFailure) {
+                try HookProcess.run(hook, state: command.hookState.before + String(launcherPid) + command.hookState.after)
+            } catch {
+                switch error {
+                case .notStarted(let errno): throw Errno(rawValue: errno)
+                case .timedOut: throw .timedOut
+                case .exited, .signaled: throw .canceled
+                }
+            }
+        }
+    }
+
     private func park(_ image: ExecutableImage) throws(Errno) {
         page.enter(.executable)
         if let errno = image.findError() { throw errno }
@@ -113,10 +131,12 @@ struct ChildProcess {
         var byte = SetupMessage.parked
         try check(unsafe ck_send(setup, &byte, 1, nil, 0, 0))
         try awaitByte()
-        guard let gate = command.startGate?.rawValue else { return }
+        defer { page.enter(.parked) }
+        guard let gate = command.startGate?.rawValue else { return try run(command.startHooks, .startHook) }
         if try retrying({ unsafe ck_read(gate, &byte, 1) }) == 0 { throw .connectionReset }
         // Open while the program could still be reached through it: closed here, since a filter may stand before execve.
         try check(ck_close_range(UInt32(gate), UInt32(gate), 0))
+        try run(command.startHooks, .startHook)
     }
 
     private func loadFilter() throws(Errno) {
@@ -148,6 +168,8 @@ enum SetupMessage {
     static let terminal = UInt8(ascii: "T")
     /// Child: waits before execve.
     static let parked = UInt8(ascii: "P")
+    /// Child: stands before its change of root; the launcher answers with its pid, four bytes.
+    static let hooks = UInt8(ascii: "H")
     /// Launcher: the id maps are written, or go.
     static let proceed = UInt8(ascii: "G")
 }

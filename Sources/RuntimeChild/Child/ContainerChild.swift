@@ -24,6 +24,7 @@ struct ContainerChild: ~Copyable {
         do throws(Errno) {
             try enter()
             for index in plan.steps.indices {
+                if plan.steps[index] == .pivotRoot && process.command.hasHooks { try runHooks() }
                 process.page.enter(.step, index)
                 try perform(plan.steps[index], index)
             }
@@ -32,6 +33,18 @@ struct ContainerChild: ~Copyable {
             process.page.fail(error)
         }
         ck_exit(127)
+    }
+
+    /// Those of the launcher, then those that run here.
+    private mutating func runHooks() throws(Errno) {
+        process.page.enter(.runtimeHook)
+        var byte = SetupMessage.hooks
+        try check(unsafe ck_send(process.setup, &byte, 1, nil, 0, 0))
+        var pid: CInt = 0
+        let setup = process.setup
+        if try retrying({ unsafe ck_read(setup, &pid, 4) }) != 4 { throw .connectionReset }
+        process.launcherPid = pid
+        try process.run(process.command.containerHooks, .containerHook)
     }
 
     /// Cgroups and namespaces.

@@ -13,6 +13,17 @@ package struct CommandLaunch: Sendable {
     /// Change the root by chroot(2) where pivot_root(2) cannot: on an initial ramfs. What was mounted before stays reachable for
     /// whoever may mount.
     package var mayChroot = false
+    /// Called in the launcher's process when the container's mounts are made and its root is not changed yet; false ends the launch
+    /// with `.runtimeHook`.
+    package var runtimeHooks: (@Sendable (LaunchedProcess) -> Bool)?
+    /// Run by the child before it changes its root.
+    package var containerHooks: [HookPlan] = []
+    /// Run by the child between the start and its filter.
+    package var startHooks: [HookPlan] = []
+    /// The state that the child's hooks get, before and after the pid, which is known only when the child is there.
+    package var hookState = (before: "", after: "")
+
+    var hasHooks: Bool { runtimeHooks != nil || !containerHooks.isEmpty || !startHooks.isEmpty }
 
     package init() {}
 }

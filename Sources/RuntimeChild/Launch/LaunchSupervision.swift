@@ -7,6 +7,8 @@ struct LaunchSupervision {
     let process: LaunchedProcess
     let page: SharedPage
     let setup: SharedDescriptor
+    /// See `CommandLaunch`.
+    var runtimeHooks: (@Sendable (LaunchedProcess) -> Bool)?
 
     /// Follows the child until execve, or until it is parked.
     /// - Returns: the pty master, when it sent one.
@@ -21,11 +23,22 @@ struct LaunchSupervision {
             if count == 1 { terminal = SharedDescriptor(OwnedDescriptor(received)) }
             if size > 0 {
                 if byte == SetupMessage.parked && parks { return terminal }
+                if byte == SetupMessage.hooks { try runHooks() }
                 continue
             }
             try conclude()
             return terminal
         }
+    }
+
+    /// The child stands before its change of root.
+    private func runHooks() throws(LaunchFailure) {
+        if let runtimeHooks, !runtimeHooks(process) {
+            end()
+            throw LaunchFailure(.runtimeHook, errno: .canceled)
+        }
+        var pid = process.pid
+        unsafe ck_send(setup.rawValue, &pid, 4, nil, 0, 0)
     }
 
     /// Lets a child go on that waits.

@@ -40,7 +40,8 @@ package enum Launcher {
             let container = LaunchedContainer(
                 process: process, cgroups: cgroups.cgroups, namespaces: plan.namespaces.all,
                 root: plan.rootTree.map { prepared.trees[$0] })
-            let supervision = LaunchSupervision(process: process, page: page, setup: setup)
+            var supervision = LaunchSupervision(process: process, page: page, setup: setup)
+            supervision.runtimeHooks = command?.runtimeHooks
             if plan.namespaces.new & ck_CLONE_NEWUSER != 0 { try supervision.writeIDMaps(plan.namespaces) }
             return ParkedContainer(container, supervision, terminal: try supervision.proceed(parks: parks), isParked: parks)
         } catch {

@@ -20,6 +20,10 @@ package enum LaunchPhase: UInt32, Sendable, CaseIterable {
     case died
     /// The child trapped: a bug of ours.
     case crashed
+    /// A hook that runs in the launcher's namespaces.
+    case runtimeHook
+    /// A hook in the container: `index` says which, `errno` or `signal` why.
+    case containerHook, startHook
 }
 
 /// Why there is no process: phase, index within it (which tree, step, write, limit), errno, and the signal for `died`.

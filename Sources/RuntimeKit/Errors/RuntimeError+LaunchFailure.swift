@@ -149,6 +149,10 @@ struct LaunchFailureTranslation {
         case .noNewPrivileges: error(.processSetupFailed, .field("process.noNewPrivileges"), "it cannot be set", .capabilities)
         case .seccomp: error(.seccompFailed, .field("linux.seccomp"), "the filter cannot be loaded", .seccomp)
         case .executable, .exec: executableError()
+        case .containerHook, .startHook:
+            error(
+                .hookFailed, .field("hooks.\(failure.phase == .startHook ? "startContainer" : "createContainer")[\(failure.index)]"),
+                failure.errno == .canceled ? "it ended with a failure" : "it cannot be run to its end", .executable)
         case .died:
             RuntimeError(
                 .diedBeforeExec, program, "the process was killed by signal \(failure.signal) before it ran the program",

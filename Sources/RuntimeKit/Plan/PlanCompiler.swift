@@ -9,7 +9,8 @@ package struct PlanCompiler: Sendable {
     let features: HostFeatures
     let cgroups: CgroupHost
     let seccomp: SeccompCache
-    /// Whether a container engine drives the launch, which looks for figures in every hierarchy of cgroup v1.
+    /// Whether it is for an OCI runtime command: a container engine looks for figures in every hierarchy of cgroup v1, and the command
+    /// runs hooks.
     var isForEngine = false
 
     package init(features: HostFeatures, cgroups: CgroupHost, seccomp: SeccompCache) {
@@ -27,7 +28,7 @@ package struct PlanCompiler: Sendable {
     package func compile(
         _ configuration: RuntimeConfiguration, container: ContainerID, root: RootSource, cgroupParent: CgroupParent?
     ) throws(RuntimeError) -> LaunchPlan {
-        try UnsupportedFields.check(configuration)
+        try UnsupportedFields.check(configuration, allowsHooks: isForEngine)
         guard let process = configuration.process else { throw .invalid("process", "is missing, so there is nothing to start") }
         let namespaces = try NamespaceCompiler(configuration: configuration, features: features).compile()
         let processPlan = try ProcessCompiler(

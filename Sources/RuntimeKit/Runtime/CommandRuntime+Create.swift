@@ -30,6 +30,7 @@ struct Creation {
     let directory: StateDirectory
     let bundle: BundleConfiguration
     let plan: LaunchPlan
+    let hooks: ContainerHooks
     private(set) var record: ContainerRecord
 
     /// Reads the bundle and compiles it: nothing is made yet.
@@ -47,6 +48,7 @@ struct Creation {
         var plan = try runtime.compiler().compile(
             configuration, container: id, root: .directory(rootfs), cgroupParent: runtime.cgroupParent(for: configuration))
         plan.flavour = .oci
+        hooks = try ContainerHooks(configuration.hooks)
         self.plan = plan
         record = ContainerRecord(
             id: id.description, pid: 0, bundle: place.string, rootfs: rootfs.string, created: Timestamp.now(),
@@ -77,9 +79,10 @@ struct Creation {
         command.keepsSessionKeyring = options.keepsSessionKeyring
         command.mayChroot = options.mayChroot
         if waitsForStart { command.startGate = try gate() }
+        let outcome = addHooks(to: &command)
         let parked: ParkedContainer
         do throws(LaunchFailure) { parked = try Launcher.create(plan, streams: nil, command: command) } catch {
-            throw RuntimeError(error, of: plan)
+            throw outcome.error ?? RuntimeError(error, of: plan)
         }
         do throws(RuntimeError) {
             try announce(parked.container.process)
@@ -87,12 +90,34 @@ struct Creation {
                 parked.leave()
             } else {
                 do throws(LaunchFailure) { try parked.start() } catch { throw RuntimeError(error, of: plan) }
+                try runtime.runPoststartHooks(hooks, record, parked.container.process.pid)
             }
         } catch {
             parked.abandon()
+            try? parked.container.process.descriptor.sendSignal(SIGKILL)
+            try? CgroupRemoval.remove(parked.container.cgroups)
             throw error
         }
         return CommandProcess(parked.container.process, handsOverTerminal: options.consoleSocket != nil)
+    }
+
+    private func addHooks(to command: inout CommandLaunch) -> HookOutcome {
+        let outcome = HookOutcome()
+        command.containerHooks = hooks.container
+        command.startHooks = hooks.start
+        command.hookState = ContainerHooks.state(record, .creating)
+        if hooks.runtime.isEmpty { return outcome }
+        let (list, record) = (hooks.runtime, record)
+        command.runtimeHooks = { process in
+            do throws(RuntimeError) {
+                try ContainerHooks.run(list, state: ContainerHooks.state(record, .creating, pid: process.pid))
+                return true
+            } catch {
+                outcome.error = error
+                return false
+            }
+        }
+        return outcome
     }
 
     /// Everything that others are told before the process goes on.

@@ -25,6 +25,21 @@ extension CommandRuntime {
             if error == .noSuchFileOrDirectory { throw .state(id, "cannot start an already running container") }
             throw RuntimeError(.processSetupFailed, .container(id), "its start gate cannot be opened", errno: error)
         }
+        guard let configuration = try? directory.configuration() else { return }
+        do throws(RuntimeError) { try runPoststartHooks(ContainerHooks(configuration.hooks), record, record.pid) } catch {
+            try? kill(id, .kill)
+            throw error
+        }
+    }
+
+    func runPoststartHooks(_ hooks: ContainerHooks, _ record: ContainerRecord, _ pid: Int32) throws(RuntimeError) {
+        if hooks.poststart.isEmpty { return }
+        try ContainerHooks.run(hooks.poststart, state: ContainerHooks.state(record, .running, pid: pid))
+    }
+
+    /// A hook that fails stops none of the others (runtime-spec runtime.md, "Lifecycle").
+    private func runPoststopHooks(_ hooks: ContainerHooks, _ record: ContainerRecord) {
+        for hook in hooks.poststop { try? ContainerHooks.run([hook], state: ContainerHooks.state(record, .stopped, pid: 0)) }
     }
 
     /// Sends a signal to the first process of a container. Where it has no pid namespace of its own, SIGKILL goes to every process
@@ -80,7 +95,9 @@ extension CommandRuntime {
             throw RuntimeError(
                 .cgroupFailed, .container(id), "its cgroups cannot be removed", errno: error, advice: "Something in them does not die.")
         }
+        let hooks = (try? directory.configuration()).flatMap { try? ContainerHooks($0.hooks) }
         try directory.remove()
+        if let hooks { runPoststopHooks(hooks, record) }
     }
 
     /// Kills the first process and waits until it is gone, at most ten seconds.

@@ -2,9 +2,9 @@ internal import OCIModel
 
 /// Fields that are valid in the specification and that nothing here enforces: each is refused by its name.
 enum UnsupportedFields {
-    static func check(_ configuration: RuntimeConfiguration) throws(RuntimeError) {
+    static func check(_ configuration: RuntimeConfiguration, allowsHooks: Bool) throws(RuntimeError) {
         try version(configuration.ociVersion)
-        try hooks(configuration.hooks)
+        if !allowsHooks { try hooks(configuration.hooks) }
         guard let linux = configuration.linux else { return }
         if !(linux.netDevices ?? [:]).isEmpty { throw .unsupported("linux.netDevices") }
         if linux.intelRdt != nil { throw .unsupported("linux.intelRdt") }

@@ -4,7 +4,7 @@ internal import OCIModel
 enum MemoryController {
     static func apply(_ memory: RuntimeConfiguration.Memory, to builder: inout CgroupPlanBuilder) throws(RuntimeError) {
         let field = "linux.resources.memory"
-        if memory.kernel != nil { throw .unsupported(field + ".kernel", "is gone from the kernel (since 5.16)") }
+        if (memory.kernel ?? 0) > 0 { throw .unsupported(field + ".kernel", "is gone from the kernel (since 5.16)") }
         if memory.useHierarchy == false { throw .invalid(field + ".useHierarchy", "cannot be false: accounting is always hierarchical") }
         for (name, value) in [
             ("limit", memory.limit), ("reservation", memory.reservation), ("swap", memory.swap), ("kernelTCP", memory.kernelTCP),
@@ -25,7 +25,7 @@ enum MemoryController {
             throw .invalid(field + ".reservation", "\(reservation) is more than memory.limit \(limit)")
         }
         if let swappiness = memory.swappiness, swappiness > 100 { throw .invalid(field + ".swappiness", "\(swappiness) is above 100") }
-        let legacyOnly = memory.swappiness != nil || memory.kernelTCP != nil || memory.disableOOMKiller == true
+        let legacyOnly = memory.swappiness != nil || (memory.kernelTCP ?? 0) != 0 || memory.disableOOMKiller == true
         guard limit != nil || reservation != nil || swap != nil || legacyOnly else { return }
         let hierarchy = try builder.require("memory", for: field + ".limit")
         guard hierarchy.isUnified else {
@@ -38,7 +38,7 @@ enum MemoryController {
             if let swappiness = memory.swappiness {
                 builder.write("\(swappiness)", to: "memory.swappiness", in: hierarchy, field: field + ".swappiness")
             }
-            if let tcp = memory.kernelTCP {
+            if let tcp = memory.kernelTCP, tcp != 0 {
                 builder.write("\(tcp)", to: "memory.kmem.tcp.limit_in_bytes", in: hierarchy, field: field + ".kernelTCP")
             }
             if memory.disableOOMKiller == true {
@@ -47,7 +47,7 @@ enum MemoryController {
             return
         }
         let legacy = [
-            ("swappiness", memory.swappiness != nil), ("kernelTCP", memory.kernelTCP != nil),
+            ("swappiness", memory.swappiness != nil), ("kernelTCP", (memory.kernelTCP ?? 0) != 0),
             ("disableOOMKiller", memory.disableOOMKiller == true),
         ]
         for (name, isSet) in legacy where isSet { throw .unsupported("\(field).\(name)", "exists on cgroup v1 only") }
