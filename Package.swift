@@ -104,7 +104,7 @@ let package = Package(
             path: "Tests/TestSupport"
         ),
         .testTarget(name: "TestSupportTests", dependencies: ["TestSupport", "CLinux", system]),
-        .testTarget(name: "LinuxSystemTests", dependencies: ["LinuxSystem", "TestSupport", system]),
+        .testTarget(name: "LinuxSystemTests", dependencies: ["CLinux", "LinuxSystem", "TestSupport", system]),
         .testTarget(name: "OCIModelTests", dependencies: ["OCIModel", "TestSupport", system], exclude: ["Schemas"]),
         // A program whose main must or must not run: what the spawner's constructor is tested with.
         .executableTarget(

@@ -22,6 +22,8 @@ package enum TreeRemoval {
             let before = moved
             try empty(top, top: top, depth: 0, moved: &moved)
             if moved == before { break }
+            // The last pass has read the top to its end.
+            try check(Int(lseek(top.rawValue, 0, SEEK_SET)))
         }
         let result = ck_unlinkat(AT_FDCWD, path, AT_REMOVEDIR)
         if result != 0, result != -Int(ENOENT) { try check(result) }
@@ -49,8 +51,7 @@ package enum TreeRemoval {
                 continue
             }
             if depth >= deepest {
-                moved += 1
-                try check(ck_renameat2(directory.rawValue, terminated, top.rawValue, ".removed-\(moved)", 0))
+                try move(terminated, from: directory, to: top, moved: &moved)
                 continue
             }
             let child = try OwnedDescriptor.open(
@@ -58,6 +59,21 @@ package enum TreeRemoval {
                 resolve: [.beneath, .noMountCrossing, .noSymlinks])
             try empty(child, top: top, depth: depth + 1, moved: &moved)
             try check(ck_unlinkat(directory.rawValue, terminated, AT_REMOVEDIR))
+        }
+    }
+
+    /// Moves a directory up under a name that is free: who filled the tree may have taken the first ones.
+    private static func move(
+        _ name: [CChar], from directory: borrowing OwnedDescriptor, to top: borrowing OwnedDescriptor, moved: inout UInt64
+    ) throws(Errno) {
+        while true {
+            moved += 1
+            let result = ck_renameat2(
+                directory.rawValue, name, top.rawValue, ".removed-\(moved)", CUnsignedInt(RENAME_NOREPLACE))
+            if result != -Int(EEXIST) {
+                try check(result)
+                return
+            }
         }
     }
 }

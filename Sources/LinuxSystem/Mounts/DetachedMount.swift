@@ -19,7 +19,7 @@ extension OwnedDescriptor {
     }
 
     /// Puts this detached mount over the file or directory that `target` stands for.
-    /// - Throws: `Errno.notDirectory` when one is a directory and the other is not. See: man 2 move_mount.
+    /// - Throws: `Errno.invalidArgument` when one is a directory and the other is not. See: man 2 move_mount.
     package borrowing func moveMount(onto target: borrowing OwnedDescriptor) throws(Errno) {
         try check(
             ck_move_mount(

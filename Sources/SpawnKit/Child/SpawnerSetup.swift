@@ -16,10 +16,16 @@ enum SpawnerSetup {
         _ = unsafe chdir("/")
         _ = umask(0o077)
         // Keys of the host's session must not reach a container (CVE class: keyrings are not namespaced).
-        _ = unsafe ck_keyctl_join_session("containerkit")
+        _ = unsafe ck_keyctl_join_session(keyringName())
         ck_clear_environment()
         resetScheduling()
         resetLimits()
+    }
+
+    /// Says in /proc/keys whose the keyring is. It ends in random digits, since joining a name joins whatever keyring of that
+    /// name may be searched (keyctl_join_session_keyring(3)): somebody who knew it could have one waiting for us.
+    private static func keyringName() -> String {
+        "ck-spawner:\(getppid()):" + String(UInt64.random(in: 0 ... .max), radix: 16)
     }
 
     /// Niceness, affinity and the OOM score of the host are its own. Lowering niceness may be refused; then it stays.

@@ -1,6 +1,7 @@
+import Glibc
 import SystemPackage
 
-/// The keys and keyrings that this user can see (keyrings(7)).
+/// The keys and keyrings that this user can see (keyrings(7)): of ours those named `ck…`, on a machine that is ours alone all.
 enum KeyTable {
     static func read(isExclusive: Bool) -> Set<Leak> {
         let text = (try? Files.text("/proc/keys")) ?? ""
@@ -8,12 +9,16 @@ enum KeyTable {
         for line in text.split(separator: "\n") {
             let fields = line.split(separator: " ", maxSplits: 8, omittingEmptySubsequences: true)
             guard fields.count == 9 else { continue }
-            let description = fields[8].drop { $0 == " " }.split(separator: ":").first.map(String.init) ?? ""
+            let description = fields[8].drop { $0 == " " }
             // A key that expired or was revoked waits for the kernel's collector and holds nothing.
             if fields[1].contains("R") || fields[1].contains("D") || fields[1].contains("i") { continue }
-            // The kernel collects the keyring of a dead spawner when it likes: counted only when asked to.
-            if isExclusive || description.hasPrefix("ck") {
-                leaks.insert(Leak(.key, "\(fields[0]) \(fields[7]) \(description)"))
+            // "ck-spawner:<process id of the host>:<random>"; the name is followed by what the key holds.
+            let parts = description.split(separator: ":")
+            let isSpawner = parts.first == "ck-spawner" && parts.count > 2
+            let isOurs = isSpawner ? isExclusive || parts[1] == "\(getpid())" : description.hasPrefix("ck")
+            if isExclusive || isOurs {
+                let name = isSpawner ? parts.prefix(3).joined(separator: ":") : parts.first.map(String.init) ?? ""
+                leaks.insert(Leak(.key, "\(fields[0]) \(fields[7]) \(name)"))
             }
         }
         return leaks
