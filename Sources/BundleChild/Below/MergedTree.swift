@@ -6,6 +6,8 @@ package import SystemPackage
 /// non-directory hides all below. Read-only, and every step is one component, so that no link leads out.
 package final class MergedTree {
     private var layers: [SharedDescriptor]
+    /// Paths of files with several names, by layer and inode; read when they are first asked for.
+    private var names: [Int: [UInt64: [[[UInt8]]]]] = [:]
 
     /// - Parameter layers: the directories of the layers, topmost first.
     package init(_ layers: [SharedDescriptor]) { self.layers = layers }
@@ -25,12 +27,14 @@ package final class MergedTree {
         let parent: OwnedDescriptor
         let name: [UInt8]
         let status: stat
+        /// The layer, counted from the top.
+        let layer: Int
     }
 
     /// Looks a path up without following links; nil when the merged view has nothing there.
     func find(_ path: [[UInt8]]) throws(Errno) -> Found? {
         guard let name = path.last else { return nil }
-        for layer in layers {
+        for (number, layer) in layers.enumerated() {
             var directory = try layer.duplicate()
             var hidesBelow = false
             var missing = false
@@ -45,11 +49,35 @@ package final class MergedTree {
             }
             if !missing, let status = try FileCalls.status(name, at: directory.rawValue) {
                 if FileCalls.isWhiteout(status) { return nil }
-                return Found(parent: directory, name: name, status: status)
+                return Found(parent: directory, name: name, status: status, layer: number)
             }
             if hidesBelow { return nil }
         }
         return nil
+    }
+
+    /// All names of a file in the layer where it was found.
+    func otherNames(of found: borrowing Found) throws(Errno) -> [[[UInt8]]] {
+        if names[found.layer] == nil {
+            var all: [UInt64: [[[UInt8]]]] = [:]
+            try Self.collect(layers[found.layer].rawValue, [], &all)
+            names[found.layer] = all
+        }
+        return names[found.layer]?[UInt64(found.status.st_ino)] ?? []
+    }
+
+    private static func collect(
+        _ directory: CInt, _ path: [[UInt8]], _ all: inout [UInt64: [[[UInt8]]]]
+    ) throws(Errno) {
+        for name in try FileCalls.names(in: directory) {
+            guard let status = try FileCalls.status(name, at: directory) else { continue }
+            if FileCalls.isDirectory(status) {
+                let inner = try FileCalls.open(name, at: directory, flags: FileCalls.directoryFlags)
+                try collect(inner.rawValue, path + [name], &all)
+            } else if status.st_nlink > 1 && !FileCalls.isWhiteout(status) {
+                all[UInt64(status.st_ino), default: []].append(path + [name])
+            }
+        }
     }
 
     /// The names in the root directory.

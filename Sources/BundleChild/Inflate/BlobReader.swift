@@ -10,10 +10,13 @@ internal import SystemPackage
     private var end = 0
     private(set) var consumed: UInt64 = 0
     private(set) var atEnd = false
+    private let frontier: BlobFrontier?
 
     /// Lends the descriptor for the life of this value.
-    init(_ descriptor: CInt, capacity: Int = 256 << 10) {
+    /// - Parameter frontier: of a blob that is still on its way; nil when all of it is there.
+    init(_ descriptor: CInt, frontier: BlobFrontier? = nil, capacity: Int = 256 << 10) {
         self.descriptor = descriptor
+        self.frontier = frontier
         unsafe buffer = .allocate(byteCount: max(capacity, 64), alignment: 64)
     }
 
@@ -36,11 +39,13 @@ internal import SystemPackage
             start = 0
         }
         while end < count {
-            let room = unsafe buffer.count - end
+            var room = unsafe buffer.count - end
+            if let frontier { room = min(room, try frontier.bytesAhead(of: consumed + UInt64(end - start))) }
             let target = unsafe buffer.baseAddress?.advanced(by: end)
             let got: Int
             do { got = try retrying { unsafe ck_read(descriptor, target, room) } } catch { throw .system(error) }
             if got == 0 {
+                // Behind a frontier it means: no byte is ahead, and none will come.
                 atEnd = true
                 return
             }

@@ -9,9 +9,11 @@ internal import Crypto
     private let limits: UnpackLimits
     private(set) var produced: UInt64 = 0
 
-    init(blob descriptor: CInt, compression: LayerCompression, limits: UnpackLimits, chunk: Int = 256 << 10) throws(UnpackFailure) {
+    init(
+        blob descriptor: CInt, frontier: BlobFrontier? = nil, compression: LayerCompression, limits: UnpackLimits, chunk: Int = 256 << 10
+    ) throws(UnpackFailure) {
         self.limits = limits
-        blob = BlobReader(descriptor, capacity: chunk)
+        blob = BlobReader(descriptor, frontier: frontier, capacity: chunk)
         switch compression {
         case .none: decoder = PlainDecoder()
         case .gzip: decoder = GzipDecoder()

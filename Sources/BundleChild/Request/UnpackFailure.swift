@@ -1,4 +1,3 @@
-package import LinuxSystem
 package import SystemPackage
 
 /// Why a layer was not unpacked: data, from which the host makes its error.
@@ -71,66 +70,4 @@ package struct UnpackFailure: Error, Sendable, Hashable {
     }
 
     static func system(_ errno: Errno, entry: [UInt8] = []) -> UnpackFailure { UnpackFailure(.system, entry: entry, errno: errno) }
-}
-
-/// What unpacking a layer came to.
-package struct UnpackReport: Sendable, Hashable {
-    /// Entries of the archive.
-    package var entries: UInt64 = 0
-    /// Bytes after inflation.
-    package var bytes: UInt64 = 0
-    /// The layer's form depends on the layers below it, so that it cannot be shared by images with others below.
-    package var neededBelow = false
-    /// Extended attributes `user.*` that the file system could not store.
-    package var droppedAttributes: UInt64 = 0
-    /// Microseconds from the first byte to the last system call.
-    package var microseconds: UInt64 = 0
-
-    package init() {}
-}
-
-/// The one frame that the unpacker sends.
-package enum UnpackOutcome: Sendable, Hashable {
-    case done(UnpackReport)
-    case failed(UnpackFailure)
-
-    package func encoded() -> [UInt8] {
-        var writer = FrameWriter()
-        switch self {
-        case .done(let report):
-            writer.append(UInt8(0))
-            writer.append(report.entries)
-            writer.append(report.bytes)
-            writer.append(report.neededBelow)
-            writer.append(report.droppedAttributes)
-            writer.append(report.microseconds)
-        case .failed(let failure):
-            writer.append(UInt8(1))
-            writer.append(failure.code.rawValue)
-            writer.append(failure.errno.rawValue)
-            writer.append(Array(failure.entry.prefix(8192)))
-            writer.append(Array(failure.detail.prefix(8192)))
-        }
-        return writer.bytes
-    }
-
-    package init(decoding bytes: [UInt8]) throws(FrameError) {
-        var reader = FrameReader(bytes)
-        switch try reader.read(UInt8.self) {
-        case 0:
-            var report = UnpackReport()
-            report.entries = try reader.read()
-            report.bytes = try reader.read()
-            report.neededBelow = try reader.readBool()
-            report.droppedAttributes = try reader.read()
-            report.microseconds = try reader.read()
-            self = .done(report)
-        case 1:
-            guard let code = UnpackFailure.Code(rawValue: try reader.read()) else { throw .invalidValue }
-            let errno = Errno(rawValue: try reader.read())
-            self = .failed(UnpackFailure(code, entry: try reader.readBytes(), errno: errno, detail: try reader.readBytes()))
-        default: throw .invalidValue
-        }
-        try reader.finish()
-    }
 }

@@ -8,15 +8,22 @@ internal import SystemPackage
 ///   - blob: the layer's blob, read from its offset.
 ///   - staging: the empty directory that becomes the layer.
 ///   - layers: the directory in which `request.lower` are looked up.
+///   - frontier: a pipe that tells how far a blob has come that is still on its way; nil when all of it is there.
 ///   - umask: bits the process's umask takes from new files; 0 in the role, which cleared it.
+///   - lower: asked for the layers below when the layer is written, needs them, and the request does not have them; waits for
+///     them. Nil is the end: `.belowNeeded`.
 package func unpackLayer(
-    _ request: UnpackRequest, blob: CInt, staging: CInt, layers: CInt, umask: UInt32 = 0o777
+    _ request: UnpackRequest, blob: CInt, frontier: CInt? = nil, staging: CInt, layers: CInt, umask: UInt32 = 0o777,
+    lower: (UnpackReport) -> [String]? = { _ in nil }
 ) -> UnpackOutcome {
-    do throws(UnpackFailure) { return .done(try unpack(request, blob, staging, layers, umask)) } catch { return .failed(error) }
+    do throws(UnpackFailure) { return .done(try unpack(request, blob, frontier, staging, layers, umask, lower)) } catch {
+        return .failed(error)
+    }
 }
 
 private func unpack(
-    _ request: UnpackRequest, _ blob: CInt, _ staging: CInt, _ layers: CInt, _ umask: UInt32
+    _ request: UnpackRequest, _ blob: CInt, _ frontier: CInt?, _ staging: CInt, _ layers: CInt, _ umask: UInt32,
+    _ lower: (UnpackReport) -> [String]?
 ) throws(UnpackFailure) -> UnpackReport {
     let start = microseconds()
     let root: SharedDescriptor
@@ -26,17 +33,23 @@ private func unpack(
         if let names = request.lower { below = try MergedTree(names: names, in: layers) }
     } catch { throw .system(error) }
     let reader = try ArchiveReader(
-        try LayerStream(blob: blob, compression: request.compression, limits: request.limits))
+        try LayerStream(
+            blob: blob, frontier: frontier.map { BlobFrontier($0) }, compression: request.compression, limits: request.limits))
     let writer = try LayerWriter(root: root, below: below, limits: request.limits, umask: umask)
     while let entry = try reader.next() { try writer.write(entry, from: reader) }
     let end = try reader.finish()
     guard end.consumed == request.blobSize else { throw UnpackFailure(.wrongBlobSize) }
     guard end.digest == request.diffID else { throw UnpackFailure(.wrongDiffID, detail: end.digest) }
+    writer.report.bytes = end.produced
+    writer.report.microseconds = microseconds() - start
+    if below == nil, writer.needsBelow {
+        guard let names = lower(writer.report) else { throw UnpackFailure(.belowNeeded) }
+        let tree: MergedTree
+        do throws(Errno) { tree = try MergedTree(names: names, in: layers) } catch { throw .system(error) }
+        try writer.settle(on: tree)
+    }
     try writer.finish()
-    var report = writer.report
-    report.bytes = end.produced
-    report.microseconds = microseconds() - start
-    return report
+    return writer.report
 }
 
 private func microseconds() -> UInt64 {

@@ -19,6 +19,14 @@ struct TarEntry {
     var size: Int64
     var attributes: Attributes
 
+    /// A directory that no archive names.
+    init(directory name: [UInt8]) {
+        self.name = name
+        kind = .directory
+        size = 0
+        attributes = Attributes()
+    }
+
     init(_ entry: OpaquePointer) {
         unsafe name = Self.bytes(archive_entry_pathname(entry))
         unsafe size = archive_entry_size(entry)

@@ -4,11 +4,14 @@ internal import SystemPackage
 
 extension LayerWriter {
     /// A hard link. Its target lies in this layer, or below: then it is copied up first, as overlayfs would, so that both names stay one
-    /// file.
+    /// file. One whose target is nowhere yet waits for the end: the archive may bring it later, or the layers below may have it.
     func makeHardLink(_ name: [UInt8], _ path: EntryPath, target: [UInt8], _ entry: TarEntry) throws(UnpackFailure) {
         let target = try EntryPath(target, limits: limits)
         guard let targetName = target.components.last else { throw UnpackFailure(.missingLinkTarget, entry: entry.name) }
-        let source = try enter(target.components.dropLast(), entry)
+        // Only what is known now: a parent that the target's name takes for granted is not made before the target is known.
+        guard let source = try walk(target.components.dropLast(), entry, inventing: below != nil) else {
+            return try deferLink(name, path, target, isHidden: false, entry)
+        }
         let physical = physicalPath(of: targetName)
         let status = try system(entry.name) { () throws(Errno) in try FileCalls.status(targetName, at: source.rawValue) }
         if let status {
@@ -16,53 +19,123 @@ extension LayerWriter {
             guard !FileCalls.isWhiteout(status), !FileCalls.isDirectory(status) else {
                 throw UnpackFailure(.missingLinkTarget, entry: entry.name, detail: Self.joined(target))
             }
+        } else if below == nil {
+            return try deferLink(name, path, target, isHidden: isHidden(physical), entry)
+        } else if let found = try findBelow(physical, entry.name), !FileCalls.isDirectory(found.status) {
+            try copyUp(found, physical, into: source, targetName, entry)
         } else {
-            try copyUp(physical, into: source, targetName, entry)
+            return try deferLink(name, path, target, isHidden: true, entry)
         }
         let parent = try enter(path.components.dropLast(), entry)
         if physicalPath(of: name) == physical { return }
+        try link(targetName, in: source, to: name, in: parent, target, entry.name)
+    }
+
+    private func link(
+        _ targetName: [UInt8], in source: SharedDescriptor, to name: [UInt8], in parent: SharedDescriptor, _ target: EntryPath,
+        _ entry: [UInt8]
+    ) throws(UnpackFailure) {
         do throws(UnpackFailure) {
-            try create(name, in: parent, entry.name) { () throws(Errno) in
+            try create(name, in: parent, entry) { () throws(Errno) in
                 try FileCalls.link(targetName, at: source.rawValue, to: name, at: parent.rawValue)
             }
         } catch {
             // Replacing the name removed the target with it.
             if error.errno == .noSuchFileOrDirectory {
-                throw UnpackFailure(.missingLinkTarget, entry: entry.name, detail: Self.joined(target))
+                throw UnpackFailure(.missingLinkTarget, entry: entry, detail: Self.joined(target))
             }
             throw error
         }
     }
 
+    private func deferLink(
+        _ name: [UInt8], _ path: EntryPath, _ target: EntryPath, isHidden: Bool, _ entry: TarEntry
+    ) throws(UnpackFailure) {
+        let parent = try enter(path.components.dropLast(), entry)
+        // The link replaces what has its name so far.
+        let existing = try system(entry.name) { () throws(Errno) in try FileCalls.status(name, at: parent.rawValue) }
+        if existing != nil { try remove(name, in: parent, entry.name) }
+        deferred.links.append(.init(path: path, target: target, targetIsHidden: isHidden, entry: entry))
+    }
+
+    /// Makes the links that waited, in the order of the archive. The layers below are known.
+    func makeDeferredLinks() throws(UnpackFailure) {
+        let links = deferred.links
+        deferred.links = []
+        for pending in links {
+            guard let name = pending.path.components.last, let targetName = pending.target.components.last else { continue }
+            let parent = try enter(pending.path.components.dropLast(), pending.entry)
+            let own = physicalPath(of: name)
+            // Something that came later has the name.
+            let existing = try system(pending.entry.name) { () throws(Errno) in try FileCalls.status(name, at: parent.rawValue) }
+            if let existing, !FileCalls.isWhiteout(existing) { continue }
+            let source = try enter(pending.target.components.dropLast(), pending.entry)
+            let physical = physicalPath(of: targetName)
+            let missing = UnpackFailure(.missingLinkTarget, entry: pending.entry.name, detail: Self.joined(pending.target))
+            if own == physical { throw missing }
+            let status = try system(pending.entry.name) { () throws(Errno) in try FileCalls.status(targetName, at: source.rawValue) }
+            if let status, FileCalls.isDirectory(status) { throw missing }
+            let isOurs = status.map { !FileCalls.isWhiteout($0) } ?? false
+            if !pending.targetIsHidden, let found = try findBelow(physical, pending.entry.name), !FileCalls.isDirectory(found.status) {
+                // Which of the two the archive meant is a matter of order, which is lost: unpack it once more on what is below.
+                if status != nil { throw UnpackFailure(.belowNeeded, entry: pending.entry.name) }
+                try copyUp(found, physical, into: source, targetName, pending.entry)
+            } else if !isOurs {
+                throw missing
+            }
+            try link(targetName, in: source, to: name, in: parent, pending.target, pending.entry.name)
+        }
+    }
+
     private static func joined(_ path: EntryPath) -> [UInt8] { Array(path.components.joined(separator: [UInt8(ascii: "/")])) }
 
+    /// Brings what lies below into this layer, under all the names it has there: else they would be different files from here on.
     private func copyUp(
-        _ physical: [[UInt8]], into parent: SharedDescriptor, _ name: [UInt8], _ entry: TarEntry
+        _ found: borrowing MergedTree.Found, _ path: [[UInt8]], into parent: SharedDescriptor, _ name: [UInt8], _ entry: TarEntry
     ) throws(UnpackFailure) {
-        guard let found = try findBelow(physical, entry.name), !FileCalls.isDirectory(found.status) else {
-            throw UnpackFailure(.missingLinkTarget, entry: entry.name, detail: Array(physical.joined(separator: [UInt8(ascii: "/")])))
+        try copyOne(found, into: parent, name, entry.name)
+        guard found.status.st_nlink > 1, let below else { return }
+        let others: [[[UInt8]]]
+        do throws(Errno) { others = try below.otherNames(of: found) } catch { throw .system(error, entry: entry.name) }
+        for other in others where other != path {
+            guard let otherName = other.last, try isSame(other, found.status, entry) else { continue }
+            let place = try enter(other.dropLast(), entry)
+            guard physicalPath(of: otherName) == other else { continue }
+            do throws(Errno) { try FileCalls.link(name, at: parent.rawValue, to: otherName, at: place.rawValue) } catch .fileExists {
+                // This layer has its own file under that name.
+            } catch { throw .system(error, entry: entry.name) }
         }
-        if FileCalls.isFile(found.status) {
-            let (file, attributes): (SharedDescriptor, Attributes) = try system(entry.name) { () throws(Errno) in
+    }
+
+    /// Whether the merged view below shows this very file under another name, and this layer does not hide it.
+    private func isSame(_ path: [[UInt8]], _ status: stat, _ entry: TarEntry) throws(UnpackFailure) -> Bool {
+        guard let other = try findBelow(path, entry.name) else { return false }
+        return other.status.st_ino == status.st_ino && other.status.st_dev == status.st_dev
+    }
+
+    private func copyOne(
+        _ found: borrowing MergedTree.Found, into parent: SharedDescriptor, _ name: [UInt8], _ entry: [UInt8]
+    ) throws(UnpackFailure) {
+        let status = found.status
+        do throws(Errno) {
+            if FileCalls.isFile(status) {
                 let source = try FileCalls.open(found.name, at: found.parent.rawValue, flags: O_RDONLY)
                 let attributes = try Attributes(of: source.rawValue)
                 let file = try FileCalls.open(
                     name, at: parent.rawValue, flags: O_WRONLY | O_CREAT | O_EXCL, mode: attributes.mode & 0o777)
                 try Self.copy(source, to: file)
-                return (SharedDescriptor(file), attributes)
+                do throws(UnpackFailure) {
+                    try setAttributes(attributes, on: file.rawValue, isNew: true, entry)
+                } catch { throw error.errno }
+                return
             }
-            try setAttributes(attributes, on: file.rawValue, isNew: true, entry.name)
-            return
-        }
-        let status = found.status
-        try system(entry.name) { () throws(Errno) in
             if FileCalls.isLink(status) {
                 try FileCalls.makeLink(name, at: parent.rawValue, target: try FileCalls.target(of: found.name, at: found.parent.rawValue))
             } else {
                 try FileCalls.makeNode(name, at: parent.rawValue, mode: UInt32(status.st_mode) & ~0o7000, device: status.st_rdev)
             }
-        }
-        try setAttributes(Attributes(status), onName: name, in: parent, isLink: FileCalls.isLink(status), entry.name)
+        } catch { throw .system(error, entry: entry) }
+        try setAttributes(Attributes(status), onName: name, in: parent, isLink: FileCalls.isLink(status), entry)
     }
 
     private static func copy(_ source: borrowing OwnedDescriptor, to target: borrowing OwnedDescriptor) throws(Errno) {

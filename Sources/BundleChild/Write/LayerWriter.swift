@@ -10,25 +10,27 @@ internal import SystemPackage
 /// entry's parent, by physical name; whoever replaces a name stands in its parent, so nothing open can be what was replaced.
 final class LayerWriter {
     let root: SharedDescriptor
-    /// Nil: the layers below are not known yet.
-    let below: MergedTree?
+    /// Nil: the layers below are not known yet. What is needed of them is noted in `deferred`.
+    var below: MergedTree?
     let limits: UnpackLimits
     /// Bits the process's umask takes from new files.
-    private let umask: UInt32
-    private let ownUser: UInt32
-    private let ownGroup: UInt32
+    let umask: UInt32
+    let ownUser: UInt32
+    let ownGroup: UInt32
     var report = UnpackReport()
 
     /// Physical names and descriptors from the root to the last parent.
-    private var chain: [(name: [UInt8], directory: SharedDescriptor)] = []
+    var chain: [(name: [UInt8], directory: SharedDescriptor)] = []
     /// The parent as the last entry spelled it, as long as it leads to `chain`.
-    private var lastParent: ArraySlice<[UInt8]>?
+    var lastParent: ArraySlice<[UInt8]>?
     /// Directories of this layer by path, whose attributes are set at the end: writing into them would change their times, and their
     /// modes may forbid it.
-    private var directories: [[UInt8]: PendingDirectory] = [:]
-    private var rootIsOpaque = false
+    var directories: [[UInt8]: PendingDirectory] = [:]
+    var rootIsOpaque = false
+    /// What the layers below have to say once they are known.
+    var deferred = DeferredNeeds()
 
-    private struct PendingDirectory {
+    struct PendingDirectory {
         var path: [[UInt8]]
         var attributes: Attributes
         var isOpaque: Bool
@@ -147,7 +149,7 @@ final class LayerWriter {
         try setAttributes(entry.attributes, onName: name, in: parent, isLink: false, entry.name)
     }
 
-    private func makeDirectory(
+    func makeDirectory(
         _ name: [UInt8], in parent: SharedDescriptor, _ attributes: Attributes, _ entry: [UInt8]
     ) throws(UnpackFailure) {
         var isOpaque = false
@@ -164,8 +166,9 @@ final class LayerWriter {
                 try system(entry) { () throws(Errno) in try FileCalls.makeDirectory(name, at: parent.rawValue, mode: 0o700) }
             }
         } catch { throw .system(error, entry: entry) }
-        directories[key(of: name)] = PendingDirectory(
-            path: chain.map(\.name) + [name], attributes: attributes, isOpaque: isOpaque)
+        let path = physicalPath(of: name)
+        directories[Self.key(path)] = PendingDirectory(path: path, attributes: attributes, isOpaque: isOpaque)
+        deferred.listed(Self.key(path))
     }
 
     /// Makes something under a name; what has it already is removed first, since the later entry of an archive counts.
@@ -179,7 +182,7 @@ final class LayerWriter {
         } catch { throw .system(error, entry: entry) }
     }
 
-    private func remove(_ name: [UInt8], in parent: SharedDescriptor, _ entry: [UInt8]) throws(UnpackFailure) {
+    func remove(_ name: [UInt8], in parent: SharedDescriptor, _ entry: [UInt8]) throws(UnpackFailure) {
         lastParent = nil
         try system(entry) { () throws(Errno) in try FileCalls.remove(name, at: parent.rawValue) }
     }
@@ -191,243 +194,26 @@ final class LayerWriter {
         case .ignored: return
         case .opaque:
             _ = try enter(path.components.dropLast(), entry)
-            if chain.isEmpty { rootIsOpaque = true } else { directories[Self.key(chain.map(\.name))]?.isOpaque = true }
+            if chain.isEmpty {
+                rootIsOpaque = true
+                return
+            }
+            let key = Self.key(chain.map(\.name))
+            directories[key]?.isOpaque = true
+            deferred.becameAmbiguous(key)
         case .name(let name):
             let parent = try enter(path.components.dropLast(), entry)
             do throws(Errno) {
                 try FileCalls.makeNode(name, at: parent.rawValue, mode: FileType.characterDevice, device: 0)
+                if !chain.isEmpty { deferred.whiteouts.append(physicalPath(of: name)) }
             } catch .fileExists {
                 // A whiteout removes what lies below, never what its own layer brings: a file hides the rest anyway.
                 directories[key(of: name)]?.isOpaque = true
+                deferred.becameAmbiguous(key(of: name))
             } catch { throw .system(error, entry: entry.name) }
-        }
-    }
-
-    // MARK: the way to an entry
-
-    private static func key(_ path: [[UInt8]]) -> [UInt8] { Array(path.joined(separator: [UInt8(ascii: "/")])) }
-    private func key(of name: [UInt8]) -> [UInt8] { Self.key(chain.map(\.name) + [name]) }
-
-    /// The physical path of a name in the directory that was entered last.
-    func physicalPath(of name: [UInt8]) -> [[UInt8]] { chain.map(\.name) + [name] }
-
-    /// Goes to the directory of an entry; directories that the archive takes for granted are made with what they have below.
-    func enter(_ parent: ArraySlice<[UInt8]>, _ entry: TarEntry) throws(UnpackFailure) -> SharedDescriptor {
-        if let lastParent, lastParent == parent { return chain.last?.directory ?? root }
-        var rest = Array(parent.reversed())
-        var depth = 0
-        var hops = 0
-        func follow(_ target: [UInt8]) throws(UnpackFailure) {
-            hops += 1
-            if hops > 40 { throw UnpackFailure(.linkLoop, entry: entry.name) }
-            if target.first == UInt8(ascii: "/") { depth = 0 }
-            rest += target.split(separator: UInt8(ascii: "/")).map(Array.init).reversed()
-        }
-        while let name = rest.popLast() {
-            if name.elementsEqual(".".utf8) { continue }
-            if name.elementsEqual("..".utf8) {
-                depth = max(0, depth - 1)
-                continue
-            }
-            if depth < chain.count, chain[depth].name == name {
-                depth += 1
-                continue
-            }
-            chain.removeSubrange(depth...)
-            guard depth < Int(limits.pathDepth) else { throw UnpackFailure(.pathTooLong, entry: entry.name) }
-            let directory = chain.last?.directory ?? root
-            if try descend(name, directory, entry.name) {
-                depth += 1
-                continue
-            }
-            let status = try system(entry.name) { () throws(Errno) in try FileCalls.status(name, at: directory.rawValue) }
-            if let status, FileCalls.isLink(status) {
-                try follow(try system(entry.name) { () throws(Errno) in try FileCalls.target(of: name, at: directory.rawValue) })
-                continue
-            }
-            if let status, !FileCalls.isWhiteout(status) { throw UnpackFailure(.parentNotDirectory, entry: entry.name) }
-            if status == nil, let target = try assume(name, directory, entry) {
-                try follow(target)
-                continue
-            }
-            if status != nil { try makeDirectory(name, in: directory, Attributes(), entry.name) }
-            guard try descend(name, directory, entry.name) else { throw UnpackFailure(.parentNotDirectory, entry: entry.name) }
-            depth += 1
-        }
-        chain.removeSubrange(depth...)
-        lastParent = parent
-        return chain.last?.directory ?? root
-    }
-
-    /// Opens a directory and makes it the last of the chain. False when the name is none.
-    private func descend(_ name: [UInt8], _ directory: SharedDescriptor, _ entry: [UInt8]) throws(UnpackFailure) -> Bool {
-        do throws(Errno) {
-            let inner = try FileCalls.open(name, at: directory.rawValue, flags: FileCalls.directoryFlags)
-            chain.append((name, SharedDescriptor(inner)))
-            return true
-        } catch .noSuchFileOrDirectory {
-            return false
-        } catch .notDirectory {
-            return false
-        } catch .tooManySymbolicLinkLevels {
-            return false
-        } catch { throw .system(error, entry: entry) }
-    }
-
-    /// A parent that the archive does not bring: as it is below, or 0755 of root. Where the view below has a link, its target is
-    /// returned and nothing is made.
-    private func assume(_ name: [UInt8], _ directory: SharedDescriptor, _ entry: TarEntry) throws(UnpackFailure) -> [UInt8]? {
-        var attributes = Attributes()
-        attributes.seconds = entry.attributes.seconds
-        if let found = try findBelow(physicalPath(of: name), entry.name) {
-            if FileCalls.isLink(found.status) {
-                return try system(entry.name) { () throws(Errno) in try FileCalls.target(of: found.name, at: found.parent.rawValue) }
-            }
-            if FileCalls.isDirectory(found.status) {
-                attributes = try system(entry.name) { () throws(Errno) in
-                    let source = try FileCalls.open(found.name, at: found.parent.rawValue, flags: FileCalls.directoryFlags)
-                    return try Attributes(of: source.rawValue)
-                }
-            }
-        }
-        try makeDirectory(name, in: directory, attributes, entry.name)
-        return nil
-    }
-
-    /// What the layers below have at a physical path, unless this layer hides it.
-    func findBelow(_ path: [[UInt8]], _ entry: [UInt8]) throws(UnpackFailure) -> MergedTree.Found? {
-        guard let below else { throw UnpackFailure(.belowNeeded, entry: entry) }
-        report.neededBelow = true
-        if rootIsOpaque { return nil }
-        for end in path.indices.dropFirst() where directories[Self.key(Array(path[..<end]))]?.isOpaque == true { return nil }
-        do throws(Errno) { return try below.find(path) } catch { throw .system(error, entry: entry) }
-    }
-
-    // MARK: attributes
-
-    func setAttributes(
-        _ attributes: Attributes, on descriptor: CInt, isNew: Bool, _ entry: [UInt8]
-    ) throws(UnpackFailure) {
-        let owner = UInt32(truncatingIfNeeded: attributes.owner)
-        let group = UInt32(truncatingIfNeeded: attributes.group)
-        do throws(Errno) {
-            if owner != ownUser || group != ownGroup { try check(FileCalls.result(fchown(descriptor, owner, group))) }
-            // chown clears set-user-id; open(2) never sets it.
-            if !isNew || attributes.mode & (0o7000 | umask) != 0 { try check(FileCalls.result(fchmod(descriptor, attributes.mode))) }
-        } catch { throw .system(error, entry: entry) }
-        for (name, value) in attributes.extended where !ExtendedAttributes.isHostPolicy(name) {
-            do throws(Errno) { try ExtendedAttributes.set(name, value, on: descriptor) } catch {
-                try dropOrThrow(name, error, entry)
-            }
-        }
-        let times = attributes.times
-        try system(entry) { () throws(Errno) in try check(unsafe FileCalls.result(futimens(descriptor, times))) }
-    }
-
-    func setAttributes(
-        _ attributes: Attributes, onName name: [UInt8], in parent: SharedDescriptor, isLink: Bool, _ entry: [UInt8]
-    ) throws(UnpackFailure) {
-        let owner = UInt32(truncatingIfNeeded: attributes.owner)
-        let group = UInt32(truncatingIfNeeded: attributes.group)
-        let directory = parent.rawValue
-        do throws(Errno) {
-            if owner != ownUser || group != ownGroup {
-                unsafe try check(
-                    FileCalls.withName(name) { unsafe FileCalls.result(fchownat(directory, $0, owner, group, AT_SYMLINK_NOFOLLOW)) })
-            }
-            // The name was made by us in a directory only we write to, so it is no link.
-            if !isLink, attributes.mode & (0o7000 | umask) != 0 {
-                unsafe try check(FileCalls.withName(name) { unsafe FileCalls.result(fchmodat(directory, $0, attributes.mode, 0)) })
-            }
-        } catch { throw .system(error, entry: entry) }
-        for (attribute, value) in attributes.extended where !ExtendedAttributes.isHostPolicy(attribute) {
-            do throws(Errno) { try ExtendedAttributes.set(attribute, value, on: name, at: directory) } catch {
-                try dropOrThrow(attribute, error, entry)
-            }
-        }
-        let times = attributes.times
-        try system(entry) { () throws(Errno) in
-            unsafe try check(FileCalls.withName(name) { unsafe FileCalls.result(utimensat(directory, $0, times, AT_SYMLINK_NOFOLLOW)) })
-        }
-    }
-
-    /// A file system without `user.*` (tmpfs before Linux 6.6), or a link, which cannot have them: counted, as peers ignore it.
-    private func dropOrThrow(_ name: [UInt8], _ errno: Errno, _ entry: [UInt8]) throws(UnpackFailure) {
-        guard name.starts(with: "user.".utf8), errno == .notSupported || errno == .notPermitted else {
-            throw UnpackFailure(.system, entry: entry, errno: errno, detail: name)
-        }
-        report.droppedAttributes += 1
-    }
-
-    // MARK: the end
-
-    /// Sets what had to wait: attributes of directories, deepest first, and the root's own marks.
-    func finish() throws(UnpackFailure) {
-        if rootIsOpaque { try hideAllBelow() }
-        let paths = directories.keys.sorted { $1.lexicographicallyPrecedes($0) }
-        for path in paths {
-            guard let pending = directories[path], let directory = try reopen(pending.path) else { continue }
-            if pending.isOpaque {
-                try system(path) { () throws(Errno) in
-                    try ExtendedAttributes.set(ExtendedAttributes.opaque, [UInt8(ascii: "y")], on: directory.rawValue)
-                }
-            }
-            try setAttributes(pending.attributes, on: directory.rawValue, isNew: false, path)
-        }
-        chain = []
-        directories = [:]
-    }
-
-    /// The directory at a physical path; nil when a later entry replaced it.
-    private func reopen(_ path: [[UInt8]]) throws(UnpackFailure) -> SharedDescriptor? {
-        var depth = 0
-        while depth < min(chain.count, path.count), chain[depth].name == path[depth] { depth += 1 }
-        chain.removeSubrange(depth...)
-        while depth < path.count {
-            guard try descend(path[depth], chain.last?.directory ?? root, path[depth]) else { return nil }
-            depth += 1
-        }
-        return chain.last?.directory ?? root
-    }
-
-    /// overlayfs looks for no opaque mark on the root of a layer: each name below is whited out instead.
-    private func hideAllBelow() throws(UnpackFailure) {
-        guard let below else { throw UnpackFailure(.belowNeeded) }
-        report.neededBelow = true
-        let names: Set<[UInt8]>
-        do throws(Errno) { names = try below.rootNames() } catch { throw .system(error) }
-        for name in names {
-            do throws(Errno) {
-                try FileCalls.makeNode(name, at: root.rawValue, mode: FileType.characterDevice, device: 0)
-            } catch .fileExists {
-                directories[name]?.isOpaque = true
-            } catch { throw .system(error, entry: name) }
         }
     }
 }
 
 /// As a `ck_…` function returns it.
 private func errnoResult(_ value: Int) -> Int { value < 0 ? -Int(errno) : value }
-
-extension Attributes {
-    /// Those of an open file.
-    init(of descriptor: CInt) throws(Errno) {
-        let status = try FileCalls.status(of: descriptor)
-        self.init(status)
-        extended = try ExtendedAttributes.all(of: descriptor)
-    }
-
-    init(_ status: stat) {
-        owner = Int64(status.st_uid)
-        group = Int64(status.st_gid)
-        mode = UInt32(status.st_mode) & 0o7777
-        seconds = status.st_mtim.tv_sec
-        nanoseconds = status.st_mtim.tv_nsec
-    }
-
-    /// Access and modification time for utimensat(2): both the archive's.
-    var times: [timespec] {
-        let time = timespec(tv_sec: seconds, tv_nsec: min(max(nanoseconds, 0), 999_999_999))
-        return [time, time]
-    }
-}

@@ -22,7 +22,8 @@ public struct EngineImages: Sendable {
         case unpacking(UnpackProgress)
     }
 
-    /// Pulls an image and unpacks it, so that a container of it starts at once. Without root it is only stored.
+    /// Pulls an image and unpacks it, so that a container of it starts at once. Layers are unpacked while they arrive. Without root the
+    /// image is only stored.
     ///
     /// - Parameters:
     ///   - name: as Docker reads it: `alpine`, `registry.example/team/app:1`, `app@sha256:…`.
@@ -45,13 +46,18 @@ public struct EngineImages: Sendable {
     ) async throws(ContainerError) -> (image: Image, timings: PullTimings, unpacking: Duration) {
         try engine.expectOpen()
         let reference = try engine.store.reference(name)
+        if policy == .always { engine.store.forget(reference) }
+        if engine.hostFeatures.isPrivileged, platform == nil, Platform.current.runs(engine.configuration.platform) {
+            let result = try await engine.store.pullAndUnpack(
+                reference, policy: policy, pulling: { progress(.pulling($0)) }, unpacking: { progress(.unpacking($0)) })
+            return (result.image, result.timings, result.unpacking)
+        }
         let (image, timings) = try await engine.store.pull(reference, policy: policy, platform: platform) { progress(.pulling($0)) }
         guard engine.hostFeatures.isPrivileged,
             Platform.current.runs(Platform(os: image.configuration.os, architecture: image.configuration.architecture))
         else {
             return (image, timings, .zero)
         }
-        if policy == .always { engine.store.forget(reference) }
         let (_, unpacking) = try await engine.store.unpack(image) { progress(.unpacking($0)) }
         return (image, timings, unpacking)
     }

@@ -67,6 +67,8 @@ final class ImageStore: Sendable {
 
     private func prepare(_ reference: Reference) async throws(ContainerError) -> PreparedImage {
         if let known = prepared.withLock({ prepared in prepared.byName[reference].flatMap { prepared.byDigest[$0] } }) { return known }
+        let canUnpack = configuration.platform == .current
+        if canUnpack { return try await pullAndUnpack(reference, policy: .missing, pulling: { _ in }, unpacking: { _ in }).prepared }
         let (image, _) = try await pull(reference, policy: .missing, platform: nil) { _ in }
         return try await unpack(image).image
     }
@@ -89,7 +91,8 @@ final class ImageStore: Sendable {
     }
 
     func pull(
-        _ reference: Reference, policy: PullPolicy, platform: Platform?, progress: @escaping @Sendable (PullProgress) -> Void
+        _ reference: Reference, policy: PullPolicy, platform: Platform?, follower: (any BlobFollower)? = nil,
+        progress: @escaping @Sendable (PullProgress) -> Void
     ) async throws(ContainerError) -> (Image, PullTimings) {
         let client = try await registry()
         // Until it has a name, a blob looks like garbage.
@@ -97,9 +100,82 @@ final class ImageStore: Sendable {
         defer { withExtendedLifetime(guardian) {} }
         do throws(ImageError) {
             let result = try await ImagePuller(store: content, client: client).pull(
-                reference, platform: platform ?? configuration.platform, policy: policy, progress: progress)
+                reference, platform: platform ?? configuration.platform, policy: policy, follower: follower, progress: progress)
             return (result.image, result.timings)
         } catch { throw ContainerError(error, image: reference.familiar) }
+    }
+
+    /// Pulls an image and unpacks its layers while they arrive.
+    func pullAndUnpack(
+        _ reference: Reference, policy: PullPolicy, pulling: @escaping @Sendable (PullProgress) -> Void,
+        unpacking: @escaping @Sendable (UnpackProgress) -> Void
+    ) async throws(ContainerError) -> (image: Image, timings: PullTimings, prepared: PreparedImage, unpacking: Duration) {
+        let feed = LayerFeed()
+        // While it is held, nobody collects layers.
+        let guardian = try await ContainerEngine.blocking(on: threads) { () throws(ContainerError) in try self.lease.protect() }
+        defer { withExtendedLifetime(guardian) {} }
+        let unpacker = unpacker
+        let blobs = StoredLayers(content: content, threads: threads)
+        // A task of its own, awaited in each case: nothing of it is left when this returns.
+        let unpack = Task { () async -> Result<UnpackedImage?, BundleError> in
+            do throws(BundleError) { return .success(try await unpacker.unpack(following: feed, from: blobs, progress: unpacking)) } catch {
+                return .failure(error)
+            }
+        }
+        let pull = Task { () async -> Result<(Image, PullTimings), ContainerError> in
+            do throws(ContainerError) {
+                return .success(
+                    try await self.pull(reference, policy: policy, platform: nil, follower: feed, progress: pulling))
+            } catch { return .failure(error) }
+        }
+        let (pulled, unpacked) = await withTaskCancellationHandler {
+            let watch = Task {
+                // A layer that cannot be unpacked ends the download of the others.
+                if case .failure = await unpack.value { pull.cancel() }
+            }
+            let pulled = await pull.value
+            if case .failure = pulled { unpack.cancel() }
+            feed.end()
+            let unpacked = await unpack.value
+            await watch.value
+            return (pulled, unpacked)
+        } onCancel: {
+            pull.cancel()
+            unpack.cancel()
+        }
+        switch (pulled, unpacked) {
+        case (.success(let (image, timings)), .success(let layers)):
+            let (prepared, duration) = try await hold(image, layers, unpacking)
+            return (image, timings, prepared, duration)
+        case (_, .failure(let error)) where error.code != .cancelled: throw ContainerError(error, image: reference.familiar)
+        case (.failure(let error), _): throw error
+        case (_, .failure(let error)): throw ContainerError(error, image: reference.familiar)
+        }
+    }
+
+    /// Holds the layers of an image that was unpacked until the engine ends; unpacks it from the store when it was not.
+    private func hold(
+        _ image: Image, _ layers: UnpackedImage?, _ progress: @escaping @Sendable (UnpackProgress) -> Void
+    ) async throws(ContainerError) -> (PreparedImage, Duration) {
+        // Several manifests may have one name; what was followed is what was pulled.
+        guard let layers else {
+            let (prepared, duration) = try await unpack(image, progress: progress)
+            return (prepared, duration)
+        }
+        return (try await hold(image, layers), layers.duration)
+    }
+
+    private func hold(_ image: Image, _ unpacked: UnpackedImage) async throws(ContainerError) -> PreparedImage {
+        let keys = unpacked.layers.map(\.key)
+        try await ContainerEngine.blocking(on: threads) { () throws(ContainerError) in try self.lease.hold(keys) }
+        let result = PreparedImage(
+            name: image.reference.familiar, defaults: ImageDefaults(image.configuration), lowerDirectories: unpacked.lowerDirectories,
+            keys: keys, isImmutable: true)
+        prepared.withLock { prepared in
+            prepared.byDigest[image.id] = result
+            prepared.byName[image.reference] = image.id
+        }
+        return result
     }
 
     /// Unpacks what is missing of an image, and holds its layers until the engine ends.
@@ -110,26 +186,16 @@ final class ImageStore: Sendable {
             prepared.withLock { $0.byName[image.reference] = image.id }
             return (known, .zero)
         }
-        let name = image.reference.familiar
         // While it is held, nobody collects layers.
         let guardian = try await ContainerEngine.blocking(on: threads) { () throws(ContainerError) in try self.lease.protect() }
+        defer { withExtendedLifetime(guardian) {} }
         let unpacked: UnpackedImage
         do throws(BundleError) {
             unpacked = try await unpacker.unpack(
                 image.manifest, configuration: image.configuration, from: StoredLayers(content: content, threads: threads),
                 progress: progress)
-        } catch { throw ContainerError(error, image: name) }
-        let keys = unpacked.layers.map(\.key)
-        try await ContainerEngine.blocking(on: threads) { () throws(ContainerError) in try self.lease.hold(keys) }
-        withExtendedLifetime(guardian) {}
-        let result = PreparedImage(
-            name: name, defaults: ImageDefaults(image.configuration), lowerDirectories: unpacked.lowerDirectories, keys: keys,
-            isImmutable: true)
-        prepared.withLock { prepared in
-            prepared.byDigest[image.id] = result
-            prepared.byName[image.reference] = image.id
-        }
-        return (result, unpacked.duration)
+        } catch { throw ContainerError(error, image: image.reference.familiar) }
+        return (try await hold(image, unpacked), unpacked.duration)
     }
 
     /// A name may mean something else now.

@@ -20,7 +20,7 @@ struct UnpackerTests {
         }
     }
 
-    private func describe(_ image: TestImage, in directory: FilePath) throws -> (Blobs, [LayerDescription]) {
+    static func describe(_ image: TestImage, in directory: FilePath) throws -> (Blobs, [LayerDescription]) {
         let layout = directory.appending("layout")
         let written = try image.write(layout: layout)
         var type = "application/vnd.oci.image.layer.v1.tar"
@@ -53,7 +53,7 @@ struct UnpackerTests {
         try await withUnpacker { directory, store, unpacker in
             var image = try TestImage.busybox()
             image.compression = compression
-            let (blobs, layers) = try describe(image, in: directory)
+            let (blobs, layers) = try Self.describe(image, in: directory)
             let first = try await unpacker.unpack(layers, from: blobs)
             #expect(first.layers.count == 1 && first.layers[0].wasPresent == false && first.layers[0].entries > 100)
             #expect(first.chainID == layers[0].diffID)
@@ -74,7 +74,7 @@ struct UnpackerTests {
             bare.file("layers/bare", text: "assumes its parent")
             image.layers.append(bare.finished())
             image.layers.append(bare.finished())
-            let (blobs, layers) = try describe(image, in: directory)
+            let (blobs, layers) = try Self.describe(image, in: directory)
             let unpacked = try await unpacker.unpack(layers, from: blobs)
             #expect(unpacked.layers.count == 60)
             for (index, layer) in unpacked.layers.enumerated() {
@@ -94,7 +94,7 @@ struct UnpackerTests {
 
     @Test func `two pulls at once unpack a layer once`() async throws {
         try await withUnpacker { directory, store, unpacker in
-            let (blobs, layers) = try describe(TestImage.layered(4), in: directory)
+            let (blobs, layers) = try Self.describe(TestImage.layered(4), in: directory)
             async let one = unpacker.unpack(layers, from: blobs)
             async let two = unpacker.unpack(layers, from: blobs)
             let both = try await [one, two]
@@ -105,7 +105,7 @@ struct UnpackerTests {
 
     @Test func `damage is a typed error and leaves nothing`() async throws {
         try await withUnpacker { directory, store, unpacker in
-            let (blobs, layers) = try describe(TestImage.busybox(), in: directory)
+            let (blobs, layers) = try Self.describe(TestImage.busybox(), in: directory)
             var wrong = layers
             wrong[0].diffID = "sha256:" + String(repeating: "a", count: 64)
             await #expect { try await unpacker.unpack(wrong, from: blobs) } throws: { ($0 as? BundleError)?.code == .digestMismatch }
@@ -140,7 +140,7 @@ struct UnpackerTests {
             var archive = TarArchive()
             archive.file("fine", text: "x")
             archive.file("../\u{1b}[31mevil", text: "x")
-            let (blobs, layers) = try describe(TestImage(layers: [archive.finished()]), in: directory)
+            let (blobs, layers) = try Self.describe(TestImage(layers: [archive.finished()]), in: directory)
             do throws(BundleError) {
                 _ = try await unpacker.unpack(layers, from: blobs)
                 Issue.record("accepted")
@@ -161,7 +161,7 @@ struct UnpackerTests {
             let spawner = Spawner()
             defer { spawner.shutdown() }
             let small = try await LayerStore.open(at: mount.appending("layers"), durability: .none)
-            let (blobs, layers) = try describe(TestImage.busybox(), in: directory)
+            let (blobs, layers) = try Self.describe(TestImage.busybox(), in: directory)
             await #expect { try await Unpacker(store: small, spawner: spawner).unpack(layers, from: blobs) } throws: {
                 let error = $0 as? BundleError
                 return error?.code == .storage && error?.errno == .noSpace
@@ -174,7 +174,7 @@ struct UnpackerTests {
         try await withUnpacker { directory, store, unpacker in
             var archive = TarArchive()
             for number in 0..<20_000 { archive.file("file\(number)", text: "\(number)") }
-            let (blobs, layers) = try describe(TestImage(layers: [archive.finished()]), in: directory)
+            let (blobs, layers) = try Self.describe(TestImage(layers: [archive.finished()]), in: directory)
             let task = Task { try await unpacker.unpack(layers, from: blobs) }
             try await Task.sleep(for: .milliseconds(30))
             task.cancel()
@@ -203,7 +203,7 @@ struct UnpackerTests {
 
     @Test func `what a killed program did not flush is flushed with the next use`() async throws {
         try await withUnpacker { directory, store, unpacker in
-            let (blobs, layers) = try describe(TestImage.busybox(), in: directory)
+            let (blobs, layers) = try Self.describe(TestImage.busybox(), in: directory)
             let key = try await unpacker.unpack(layers, from: blobs).layers[0].key
             let mark = directory.appending("layers/unsynced").appending(key.hex)
             try Files.write(try Files.text("/proc/sys/kernel/random/boot_id").split(separator: "\n").joined(), to: mark)
@@ -246,7 +246,7 @@ struct UnpackerTests {
             third.file("opt/.wh.t")
             third.hardLink("passwd", to: "etc/passwd")
             image.layers.append(third.finished())
-            let (blobs, layers) = try describe(image, in: directory)
+            let (blobs, layers) = try Self.describe(image, in: directory)
             let unpacked = try await unpacker.unpack(layers, from: blobs)
             let merged = directory.appending("merged")
             try TestDirectory.create(merged)

@@ -49,7 +49,7 @@ final class LayerBench {
     @discardableResult
     func add(_ archive: TarArchive) throws -> UnpackReport {
         switch try unpack(archive.finished()) {
-        case .done(let report): return report
+        case .done(let report), .written(let report): return report
         case .failed(let failure): throw failure
         }
     }

@@ -107,7 +107,7 @@ struct WriterTests {
             var middle = TarArchive()
             middle.directory("d", mode: 0o2770, owner: 12, group: 34)
             middle.file("d/.wh.gone")
-            #expect(try bench.add(middle).neededBelow == false)
+            try bench.add(middle)
             var archive = TarArchive()
             archive.file("d/x", text: "x")
             archive.file("d/gone/y", text: "y")

@@ -35,11 +35,15 @@ package struct TarArchive: Sendable {
     /// An entry as given, without any check.
     package mutating func add(
         _ kind: Kind, _ path: String, link: String = "", contents: [UInt8] = [], mode: UInt32 = 0o644, owner: UInt32 = 0, group: UInt32 = 0,
-        modified: Int = 1_700_000_000, major: UInt32 = 0, minor: UInt32 = 0, attributes: [String: [UInt8]] = [:]
+        modified: Int = 1_700_000_000, nanoseconds: Int = 0, major: UInt32 = 0, minor: UInt32 = 0, attributes: [String: [UInt8]] = [:]
     ) {
         var records: [UInt8] = []
         if path.utf8.count > 100 { records += Self.record("path", Array(path.utf8)) }
         if link.utf8.count > 100 { records += Self.record("linkpath", Array(link.utf8)) }
+        if nanoseconds > 0 {
+            let digits = String(nanoseconds)
+            records += Self.record("mtime", Array("\(modified).\(String(repeating: "0", count: 9 - digits.count))\(digits)".utf8))
+        }
         for (name, value) in attributes.sorted(by: { $0.key < $1.key }) { records += Self.record("SCHILY.xattr." + name, value) }
         if !records.isEmpty { entry(0x78, "pax", "", records, 0o644, 0, 0, modified, 0, 0) }
         entry(kind.rawValue, path, link, contents, mode, owner, group, modified, major, minor)
