@@ -2,10 +2,11 @@
 # make test     everything a change has to pass; as root also the tests that make real containers
 # make check    format, imports, lengths: what needs no build
 # make bench    all benchmark scenarios, into Benchmarks/Results/latest.json
+# make chaos    500 kills of host programs, helpers and supervisors at random instants; as root, about half an hour
 # make docs     the documentation, into .build/documentation
 # make format   rewrites the sources in the project's format
 
-.PHONY: demo test check bench docs format guest
+.PHONY: demo test check bench docs format guest chaos
 
 demo:
 	@.ci/install demo
@@ -23,6 +24,11 @@ check:
 bench:
 	@.ci/install all
 	@Benchmarks/run
+
+chaos:
+	@.ci/install all
+	@swift build --build-tests
+	@CONTAINERKIT_CHAOS_KILLS=$${CONTAINERKIT_CHAOS_KILLS:-500} swift test --skip-build --no-parallel --filter ChaosTests
 
 docs:
 	@.ci/install build

@@ -152,7 +152,8 @@ let package = Package(
                 "ShimKit", "ShimChild", "BundleKit", "RuntimeKit", "RuntimeChild", "SpawnKit", "OCIModel", "LinuxSystem", "CLinux",
                 "TestSupport", "ShimProbe",
                 nioPosix, logging, system,
-            ]
+            ],
+            exclude: ["Frames"]
         ),
         .testTarget(
             name: "ContainerKitTests",

@@ -91,13 +91,13 @@ public final class Container: Sendable {
     /// - Throws: `.removalFailed`.
     public func delete() async throws(ContainerError) {
         input.cancel()
-        engine.forget(id)
+        engine.forget(supervised)
         try await translated { () throws(ShimError) in try await supervised.delete() }
     }
 
     /// Lets a durable container go on without this program. A throwaway one ends.
     public func detach() {
-        engine.forget(id)
+        engine.forget(supervised)
         supervised.close()
     }
 

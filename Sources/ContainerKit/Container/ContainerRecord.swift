@@ -21,6 +21,9 @@ struct ContainerRecord: Codable, Sendable {
     var stopSignal: Int32
     var stopGraceSeconds: Double
     var log: String?
+    /// Of the boot in which it was made: without a state in this very boot its maker was killed before there was a container. After
+    /// another boot the state is gone because it lay in memory.
+    var bootID: String?
 
     /// Blocks.
     func write(to path: FilePath) throws(ContainerError) {
@@ -36,6 +39,23 @@ struct ContainerRecord: Codable, Sendable {
             }
             if let failure { throw failure }
         } catch { throw .storage(error, path) }
+    }
+
+    /// The one of this boot. See: man 5 proc_sys_kernel (random/boot_id).
+    static let currentBootID: String? = {
+        guard let text = try? OwnedDescriptor.open("/proc/sys/kernel/random/boot_id", flags: O_RDONLY).readAll(limit: 64) else { return nil }
+        return String(decoding: text.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
+    }()
+
+    /// Whether a directory with this record and without a state is what a killed maker has left.
+    static func isUnborn(_ path: FilePath) -> Bool {
+        do throws(ContainerError) {
+            guard let record = try read(path) else { return true }
+            return record.bootID != nil && record.bootID == currentBootID
+        } catch {
+            // Half of one was written before its maker died, or a newer version's; the latter has a state, or stays.
+            return error.cause is DecodingError
+        }
     }
 
     /// Blocks.

@@ -106,7 +106,8 @@ extension ContainerEngine {
             let record = ContainerRecord(
                 image: image.name, configuration: runtime, lowerDirectories: image.lowerDirectories.map(\.string),
                 hasUpper: image.isImmutable, layers: image.keys.map(\.hex), stopSignal: stopSignal.rawValue,
-                stopGraceSeconds: configuration.stopGracePeriod / .seconds(1), log: log?.string)
+                stopGraceSeconds: configuration.stopGracePeriod / .seconds(1), log: log?.string,
+                bootID: ContainerRecord.currentBootID)
             let isDurable = configuration.life == .durable
             if isDurable || configuration.isShared { try record.write(to: directory.record) }
 

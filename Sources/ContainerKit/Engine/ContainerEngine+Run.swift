@@ -46,7 +46,7 @@ extension ContainerEngine {
             do throws(ShimError) { try await container.supervised.waitUntilRemoved() } catch {
                 throw ContainerError(error, container: container.id)
             }
-            forget(container.id)
+            forget(container.supervised)
             return RunResult(
                 exit: exit, outputBytes: output.bytes, errorBytes: error.bytes, isTruncated: output.isTruncated || error.isTruncated,
                 timings: RunTimings(

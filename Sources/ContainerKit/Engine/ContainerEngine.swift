@@ -177,7 +177,12 @@ public final class ContainerEngine: Sendable {
         if isClosed { throw ContainerError(.closed, .engine, "the engine has been shut down") }
     }
 
-    func forget(_ id: ContainerID) { _ = live.withLock { $0.containers.removeValue(forKey: id) } }
+    /// By identity: a second handle of a container that was reattached may come and go.
+    func forget(_ container: SupervisedContainer) {
+        live.withLock { live in
+            if live.containers[container.id] === container { live.containers[container.id] = nil }
+        }
+    }
 
     func expectOpen() throws(ContainerError) {
         if live.withLock({ $0.isShutDown }) { throw ContainerError(.closed, .engine, "the engine has been shut down") }

@@ -80,7 +80,7 @@ final class ContainerDirectory: Sendable {
     /// Removes it again. Blocks.
     func remove() throws(Errno) { try TreeRemoval.remove(path.string) }
 
-    /// Removes what makers that died have left: no lock, no state, no record. Blocks.
+    /// Removes what makers that died have left: no lock, no state, no record but one of this boot. Blocks.
     static func sweep(_ directories: EngineDirectories) -> [FilePath] {
         guard let entries = opendir(directories.containers.string) else { return [] }
         defer { closedir(entries) }
@@ -92,7 +92,7 @@ final class ContainerDirectory: Sendable {
             guard let directory = try? OwnedDescriptor.open(path.string, flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW),
                 flock(directory.rawValue, LOCK_EX | LOCK_NB) == 0,
                 access(directories.run.appending("containers").appending(name).string, F_OK) != 0,
-                access(path.appending("config.json").string, F_OK) != 0
+                ContainerRecord.isUnborn(path.appending("config.json"))
             else { continue }
             if (try? TreeRemoval.remove(path.string)) != nil { removed.append(path) }
         }

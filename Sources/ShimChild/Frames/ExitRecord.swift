@@ -66,8 +66,9 @@ package struct ExitRecord: Sendable, Hashable {
         switch kind {
         case 0: status = .exited(value)
         case 1, 2: status = .signaled(value, coreDumped: kind == 2)
-        case 3: status = .outOfMemory
-        case 4: status = .supervisorLost
+        // One form for one meaning.
+        case 3 where value == 0: status = .outOfMemory
+        case 4 where value == 0: status = .supervisorLost
         default: throw .invalidValue
         }
         pid = try reader.read()

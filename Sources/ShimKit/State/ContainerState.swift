@@ -1,3 +1,5 @@
+internal import Glibc
+internal import LinuxSystem
 package import OCIModel
 
 /// What stands in `run/containers/<id>/state.json`: written once before the container is made, so that whoever finds
@@ -15,6 +17,28 @@ package struct ContainerState: Sendable, Hashable, Codable {
         }
     }
 
+    /// The program that made it. A pid alone may be another's by now.
+    package struct Creator: Sendable, Hashable, Codable {
+        package var pid: Int32
+        /// Ticks since boot. See: man 5 proc_pid_stat, field 22.
+        package var startTime: UInt64
+
+        /// - Returns: nil where there is no such process, or no /proc.
+        package init?(pid: Int32) {
+            guard let stat = try? OwnedDescriptor.open("/proc/\(pid)/stat", flags: O_RDONLY).readAll(limit: 4096),
+                let end = stat.lastIndex(of: UInt8(ascii: ")"))
+            else { return nil }
+            let fields = stat[(end + 1)...].split(separator: UInt8(ascii: " "))
+            // The first of these is field 3. A zombie holds nothing any more.
+            guard fields.count > 19, fields[0] != [UInt8(ascii: "Z")], let time = UInt64(String(decoding: fields[19], as: UTF8.self))
+            else { return nil }
+            self.pid = pid
+            startTime = time
+        }
+
+        package var lives: Bool { Creator(pid: pid) == self }
+    }
+
     package var version = currentVersion
     package var id: String
     package var bootID: String
@@ -23,6 +47,8 @@ package struct ContainerState: Sendable, Hashable, Codable {
     package var isDurable: Bool
     /// Everything goes when it ends.
     package var removesItself: Bool
+    /// Nil in what an older version wrote.
+    package var creator: Creator?
     package var cgroups: [Cgroup]
     /// Removed on delete, before the run directory.
     package var removedDirectories: [String]
@@ -31,22 +57,34 @@ package struct ContainerState: Sendable, Hashable, Codable {
 
     package init(
         id: ContainerID, bootID: String, createdAt: Int64, isDurable: Bool, removesItself: Bool, cgroups: [Cgroup],
-        removedDirectories: [String], details: [String: String]
+        removedDirectories: [String], details: [String: String], creator: Creator? = nil
     ) {
         self.id = id.description
         self.bootID = bootID
         self.createdAt = createdAt
         self.isDurable = isDurable
         self.removesItself = removesItself
+        self.creator = creator
         self.cgroups = cgroups
         self.removedDirectories = removedDirectories
         self.details = details
     }
 
+    /// Whether everything of it goes as soon as it has ended: it was made so, or it is a throwaway one and the program that could have
+    /// asked for its record has ended.
+    /// - Parameter bootID: of this boot.
+    func isForNobody(bootID: String) -> Bool {
+        if removesItself { return true }
+        guard !isDurable, let creator else { return false }
+        return self.bootID != bootID || !creator.lives
+    }
+
     /// As JSON. By hand, because Foundation's encoder would cost more than the container's process.
     package var json: String {
         var text = "{\"version\":\(version),\"id\":\(JSONText.string(id)),\"bootID\":\(JSONText.string(bootID)),"
-        text += "\"createdAt\":\(createdAt),\"isDurable\":\(isDurable),\"removesItself\":\(removesItself),\"cgroups\":["
+        text += "\"createdAt\":\(createdAt),\"isDurable\":\(isDurable),\"removesItself\":\(removesItself),"
+        if let creator { text += "\"creator\":{\"pid\":\(creator.pid),\"startTime\":\(creator.startTime)}," }
+        text += "\"cgroups\":["
         text += cgroups.map { "{\"path\":\(JSONText.string($0.path)),\"isUnified\":\($0.isUnified)}" }.joined(separator: ",")
         text += "],\"removedDirectories\":["
         text += removedDirectories.map(JSONText.string).joined(separator: ",") + "],\"details\":{"

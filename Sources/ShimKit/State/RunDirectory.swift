@@ -17,32 +17,70 @@ struct RunDirectory: Sendable {
     }
 
     /// Makes the directory with its state file.
+    ///
+    /// It is made under a name that begins with a dot and is no container's, and takes its own when it is whole: wherever its maker is
+    /// killed, what has the name of a container has a state and a lock.
     /// - Throws: `.alreadyExists`.
     /// - Returns: the container's lock, taken before anybody can see the state: who sweeps meanwhile takes the container
     ///   for one that lives. The shim gets this descriptor, and with it the lock; if the maker dies first, it is free.
     func make(_ state: ContainerState) throws(ShimError) -> SharedDescriptor {
-        let result = ck_mkdirat(AT_FDCWD, path.string, 0o700)
-        if result == -Int(EEXIST) {
-            throw ShimError(.alreadyExists, container: container, "a container of this name exists")
-        }
+        let unborn = path.removingLastComponent().appending("\(Self.unbornPrefix)\(getpid())-\(UInt64.random(in: 0 ... .max))")
         do throws(Errno) {
-            try check(result)
-            let lock = try OwnedDescriptor.open(path.appending("lock").string, flags: O_RDWR | O_CREAT | O_EXCL, mode: 0o600)
-            try check(ck_flock(lock.rawValue, LOCK_EX | LOCK_NB))
-            // Whole or not at all: others list while this one is made, and its maker may die here.
-            let new = path.appending("state.json.new").string
-            let file = try OwnedDescriptor.open(new, flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
-            try file.write(state.json)
-            try check(ck_renameat2(AT_FDCWD, new, AT_FDCWD, path.appending("state.json").string, 0))
-            return SharedDescriptor(lock)
+            for _ in 0..<8 {
+                do throws(Errno) { return try makeWhole(state, unborn) } catch .noSuchFileOrDirectory {
+                    // Who swept took it for a dead maker's between two steps.
+                }
+            }
+            throw .noSuchFileOrDirectory
         } catch {
-            if result == 0 { try? TreeRemoval.remove(path.string) }
+            if error == .fileExists { throw ShimError(.alreadyExists, container: container, "a container of this name exists") }
             throw ShimError(.commandFailed, container: container, errno: error, "cannot make \(path)")
         }
     }
 
-    /// - Returns: nil when there is no such container; a directory without a state is one that is being made, or whose
-    ///   maker died.
+    /// What a directory is called until it is whole.
+    static let unbornPrefix = ".new-"
+
+    private func makeWhole(_ state: ContainerState, _ unborn: FilePath) throws(Errno) -> SharedDescriptor {
+        // Not a step later: a name that is taken is found out before anything is written, as a rule.
+        if access(path.string, F_OK) == 0 { throw .fileExists }
+        try check(ck_mkdirat(AT_FDCWD, unborn.string, 0o700))
+        do throws(Errno) {
+            let lock = try OwnedDescriptor.open(unborn.appending("lock").string, flags: O_RDWR | O_CREAT | O_EXCL, mode: 0o600)
+            guard ck_flock(lock.rawValue, LOCK_EX | LOCK_NB) == 0 else { throw .noSuchFileOrDirectory }
+            let file = try OwnedDescriptor.open(
+                unborn.appending("state.json").string, flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
+            try file.write(state.json)
+            try check(ck_renameat2(AT_FDCWD, unborn.string, AT_FDCWD, path.string, CUnsignedInt(RENAME_NOREPLACE)))
+            return SharedDescriptor(lock)
+        } catch {
+            try? TreeRemoval.remove(unborn.string)
+            throw error
+        }
+    }
+
+    /// Removes what makers that were killed have left below `containers`. One that is at work holds its lock; if it has none yet, it is
+    /// in the way of an empty directory only, and begins again.
+    static func removeUnborn(in containers: FilePath) throws(Errno) {
+        var names: [String] = []
+        let directory = try OwnedDescriptor.open(containers.string, flags: O_RDONLY | O_DIRECTORY)
+        try DirectoryEntries.forEach(in: directory) { (name, _) throws(Errno) in
+            let name = String(decoding: name, as: UTF8.self)
+            if name.hasPrefix(unbornPrefix) { names.append(name) }
+        }
+        for name in names {
+            let path = containers.appending(name)
+            if rmdir(path.string) == 0 { continue }
+            guard let lock = try? OwnedDescriptor.open(path.appending("lock").string, flags: O_RDWR),
+                ck_flock(lock.rawValue, LOCK_EX | LOCK_NB) == 0
+            else { continue }
+            // It may have taken its name between the two looks; then there is nothing here any more.
+            try TreeRemoval.remove(path.string)
+        }
+    }
+
+    /// - Returns: nil when there is no such container; a directory without a state is one that is being removed, or whose
+    ///   remover died.
     func state() throws(ShimError) -> ContainerState? {
         guard let text = try read("state.json") else { return nil }
         do {
@@ -57,6 +95,9 @@ struct RunDirectory: Sendable {
             throw ShimError(.stateUnreadable, container: container, "\(path)/state.json makes no sense", cause: error)
         }
     }
+
+    /// Whether a shim took it over: the first thing that one does is to reserve the room of its record.
+    var hadShim: Bool { access(path.appending("exit.json.new").string, F_OK) == 0 }
 
     /// The exit record, once there is one.
     func exitRecord() throws(ShimError) -> ExitRecord? {

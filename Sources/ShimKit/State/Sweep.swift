@@ -37,15 +37,21 @@ struct Sweep {
         defer { withExtendedLifetime(lock) {} }
         // Read again: before the lock was held, it may have been that of a container removed and made anew.
         guard let state = try directory.state() else { return .nothing }
+        let isForNobody = state.isForNobody(bootID: bootID)
         if let record = try directory.exitRecord() {
             try removeCgroups(of: state)
-            if state.removesItself { try remove(state) }
+            if isForNobody { try remove(state) }
             return .ended(record)
         }
         try removeCgroups(of: state)
+        guard isForNobody || directory.hadShim else {
+            // Its maker died before there was a shim: there never was a container, and a record would say there had been.
+            try remove(state)
+            return .nothing
+        }
         let record = ExitRecord(status: .supervisorLost, pid: 0, startedAt: state.createdAt, endedAt: state.createdAt)
         // A record under another boot id would still be true: the container does not run.
-        if state.removesItself { try remove(state) } else { try directory.writeOnce(record, bootID: bootID) }
+        if isForNobody { try remove(state) } else { try directory.writeOnce(record, bootID: bootID) }
         return .lost(record)
     }
 
@@ -69,13 +75,10 @@ struct Sweep {
         try TreeRemoval.remove(directory.path.string)
     }
 
-    /// A directory whose maker died before it wrote the state, or one that is being made this moment: only an old one.
+    /// A directory without a state: whoever removed it died, or is at it this moment and does not mind.
     private func removeUnborn() throws(Errno) -> Finding {
-        var status = stat()
-        guard stat(directory.path.string, &status) == 0 else { return .nothing }
-        var now = timespec()
-        clock_gettime(CLOCK_REALTIME, &now)
-        if now.tv_sec - status.st_mtim.tv_sec > 10 { try TreeRemoval.remove(directory.path.string) }
+        if directory.isSupervised { return .supervised }
+        try TreeRemoval.remove(directory.path.string)
         return .nothing
     }
 

@@ -1,3 +1,5 @@
+internal import Glibc
+
 /// The output of a process, line by line.
 public struct ContainerLines: AsyncSequence, Sendable {
     public typealias Element = String
@@ -10,6 +12,7 @@ public struct ContainerLines: AsyncSequence, Sendable {
 
     public struct AsyncIterator: AsyncIteratorProtocol {
         var chunks: ContainerOutput.AsyncIterator
+        /// What was read and not handed out begins at `position`: the chunk as it came, unless a line crosses its end.
         private var buffer: [UInt8] = []
         private var position = 0
         private var hasEnded = false
@@ -20,26 +23,48 @@ public struct ContainerLines: AsyncSequence, Sendable {
         public mutating func next() async throws -> String? {
             var searched = position
             while true {
-                if let end = buffer[searched...].firstIndex(of: UInt8(ascii: "\n")) {
+                if let end = Self.lineFeed(in: buffer, from: searched) {
                     defer { position = end + 1 }
-                    return Self.text(buffer[position..<end])
+                    return Self.text(buffer, position, end)
                 }
                 searched = buffer.count
                 if hasEnded || buffer.count - position >= ContainerLines.longestLine {
                     defer { position = buffer.count }
-                    return position == buffer.count ? nil : Self.text(buffer[position...])
+                    return position == buffer.count ? nil : Self.text(buffer, position, buffer.count)
                 }
-                if position > 0 {
-                    buffer.removeFirst(position)
-                    (searched, position) = (searched - position, 0)
+                guard let chunk = try await chunks.next() else {
+                    hasEnded = true
+                    continue
                 }
-                if let chunk = try await chunks.next() { buffer.append(contentsOf: chunk) } else { hasEnded = true }
+                if position == buffer.count {
+                    // Nothing is left over: no byte is moved.
+                    (buffer, position, searched) = (chunk, 0, 0)
+                } else {
+                    if position > 0 {
+                        buffer.removeFirst(position)
+                        (searched, position) = (searched - position, 0)
+                    }
+                    buffer.append(contentsOf: chunk)
+                }
+            }
+        }
+
+        /// By memchr(3), many bytes at a time.
+        private static func lineFeed(in buffer: [UInt8], from start: Int) -> Int? {
+            buffer.withUnsafeBytes { bytes in
+                guard start < bytes.count, let base = bytes.baseAddress,
+                    let found = memchr(base + start, CInt(UInt8(ascii: "\n")), bytes.count - start)
+                else { return nil }
+                return UnsafeRawPointer(found) - base
             }
         }
 
         /// A carriage return before the line feed is a terminal's and goes too.
-        private static func text(_ bytes: ArraySlice<UInt8>) -> String {
-            String(decoding: bytes.last == UInt8(ascii: "\r") ? bytes.dropLast() : bytes, as: UTF8.self)
+        private static func text(_ buffer: [UInt8], _ start: Int, _ end: Int) -> String {
+            buffer.withUnsafeBytes { bytes in
+                let end = end > start && bytes[end - 1] == UInt8(ascii: "\r") ? end - 1 : end
+                return String(decoding: UnsafeRawBufferPointer(rebasing: bytes[start..<end]), as: UTF8.self)
+            }
         }
     }
 

@@ -105,6 +105,9 @@ extension Supervisor {
         let logger = logger
         return try await onThread { () throws(ShimError) in
             var lost: [ContainerID] = []
+            do throws(Errno) { try RunDirectory.removeUnborn(in: run.appending("containers")) } catch {
+                logger.error("Directories of containers that were never made could not be removed: \(error)")
+            }
             for id in try Self.names(in: run) {
                 do {
                     if case .lost = try Sweep(directory: RunDirectory(id, in: run), bootID: bootID).run() { lost.append(id) }

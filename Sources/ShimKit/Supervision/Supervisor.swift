@@ -19,6 +19,8 @@ package final class Supervisor: Sendable {
     let logger: Logger
     /// This program, for the life bond of throwaway containers.
     private let ownProcess: SharedDescriptor
+    /// This program, for those who find its containers after its end.
+    private let creator = ContainerState.Creator(pid: getpid())
 
     /// - Parameters:
     ///   - run: the run directory; `containers` in it is made, 0700.
@@ -59,7 +61,7 @@ package final class Supervisor: Sendable {
             id: launch.id, bootID: bootID, createdAt: Self.now(), isDurable: launch.isDurable,
             removesItself: launch.removesItself,
             cgroups: launch.plan.cgroup?.directories.map { .init(path: $0.path, isUnified: $0.isUnified) } ?? [],
-            removedDirectories: launch.directories.map(\.string), details: launch.details)
+            removedDirectories: launch.directories.map(\.string), details: launch.details, creator: creator)
         var lock: SharedDescriptor? = try await onThread { () throws(ShimError) in try directory.make(state) }
 
         let container = SupervisedContainer(launch, directory: directory, supervisor: self)
