@@ -31,7 +31,8 @@ struct FrameCorpusTests {
                 process: 7, plan: [1, 2, 3], planIsSealed: false,
                 streams: StreamPlans(input: .pipe, output: .file("/var/log/x"), error: .sameAsOutput))
         ),
-        ("resize", .resize(process: 1, rows: 24, columns: 80)), ("connect", .connect(address: [127, 0, 0, 1], port: 80, milliseconds: 500)),
+        ("resize", .resize(process: 1, rows: 24, columns: 80)),
+        ("connect", .connect(address: [127, 0, 0, 1], port: 80, milliseconds: 500)),
         ("attach", .attach(process: 0, takesOver: true, holder: 4711)), ("detach", .detach(process: 0)),
         ("close-input", .closeInput(process: 3)), ("pause", .pause), ("resume", .resume), ("state", .state), ("delete", .delete),
     ].map { (name: String, command: ShimCommand) in

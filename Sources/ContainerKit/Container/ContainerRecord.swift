@@ -43,7 +43,9 @@ struct ContainerRecord: Codable, Sendable {
 
     /// The one of this boot. See: man 5 proc_sys_kernel (random/boot_id).
     static let currentBootID: String? = {
-        guard let text = try? OwnedDescriptor.open("/proc/sys/kernel/random/boot_id", flags: O_RDONLY).readAll(limit: 64) else { return nil }
+        guard let text = try? OwnedDescriptor.open("/proc/sys/kernel/random/boot_id", flags: O_RDONLY).readAll(limit: 64) else {
+            return nil
+        }
         return String(decoding: text.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
     }()
 

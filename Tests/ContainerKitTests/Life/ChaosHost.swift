@@ -69,7 +69,9 @@ struct ChaosHost {
             } catch {
                 let code = (error as? ContainerError).map { "\($0.code)".filter { $0 != " " } } ?? "\(type(of: error))"
                 say("\(worker) error-\(phase.rawValue)-\(code) \(name)", log)
-                do { try await container?.delete() } catch { say("\(worker) undeleted-\("\(error)".filter { $0 != " " && $0 != "\n" }) \(name)", log) }
+                do { try await container?.delete() } catch {
+                    say("\(worker) undeleted-\("\(error)".filter { $0 != " " && $0 != "\n" }) \(name)", log)
+                }
             }
         }
     }

@@ -107,7 +107,8 @@ struct ChaosTests {
                     } catch {
                         // One that had been asked to stop ends meanwhile, and says so.
                         for _ in 0..<400 where container.exit == nil { try await Task.sleep(for: .milliseconds(5)) }
-                        #expect(container.exit?.status == .exited(7) && Files.exists(proof), "\(comment): \(name) is not to be had: \(error)")
+                        #expect(
+                            container.exit?.status == .exited(7) && Files.exists(proof), "\(comment): \(name) is not to be had: \(error)")
                     }
                 case .stopped(let exit):
                     #expect(after[name] != nil, "\(comment): \(name) has no record")
