@@ -3,10 +3,11 @@
 # make check    format, imports, lengths: what needs no build
 # make bench    all benchmark scenarios, into Benchmarks/Results/latest.json
 # make chaos    500 kills of host programs, helpers and supervisors at random instants; as root, about half an hour
+# make engines Podman, containerd and Docker drive ckrun; as root
 # make docs     the documentation, into .build/documentation
 # make format   rewrites the sources in the project's format
 
-.PHONY: demo test check bench docs format guest chaos
+.PHONY: demo test check bench docs format guest chaos engines
 
 demo:
 	@.ci/install demo
@@ -29,6 +30,10 @@ chaos:
 	@.ci/install all
 	@swift build --build-tests
 	@CONTAINERKIT_CHAOS_KILLS=$${CONTAINERKIT_CHAOS_KILLS:-500} swift test --skip-build --no-parallel --filter ChaosTests
+
+engines:
+	@.ci/install engines
+	@.ci/engines "$$(.ci/build-ckrun)"
 
 docs:
 	@.ci/install build

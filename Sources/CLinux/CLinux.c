@@ -5,6 +5,61 @@
 // fork() unavailable, because a threaded process must not call it; the spawner is single-threaded for life.
 long ck_fork(void) { return ckResult(fork()); }
 
+// One stack is enough: the caller waits for the child, and has no other thread. Untouched pages cost nothing.
+static unsigned char borrowedStack[256 * 1024] __attribute__((aligned(16)));
+
+long ck_clone3_borrowing(uint64_t flags, int *pidfd, int exitSignal, int cgroup, void (*body)(void *), void *context) {
+    struct clone_args arguments;
+    memset(&arguments, 0, sizeof arguments);
+    arguments.flags = flags | CLONE_VM | CLONE_VFORK;
+    arguments.pidfd = (uint64_t)(uintptr_t)pidfd;
+    arguments.exit_signal = (uint64_t)exitSignal;
+    arguments.stack = (uint64_t)(uintptr_t)borrowedStack;
+    arguments.stack_size = sizeof borrowedStack;
+    arguments.cgroup = (uint64_t)cgroup;
+    // In assembler, since the child returns on an empty stack: no compiler may put anything between the call and the branch.
+#if defined(__x86_64__)
+    long result = SYS_clone3;
+    register void *context_ __asm__("r8") = context;
+    register void (*body_)(void *) __asm__("r9") = body;
+    __asm__ volatile(
+        "syscall\n\t"
+        "testq %%rax, %%rax\n\t"
+        "jnz 1f\n\t"
+        "xorl %%ebp, %%ebp\n\t"
+        "movq %%r8, %%rdi\n\t"
+        "callq *%%r9\n\t"
+        "ud2\n"
+        "1:"
+        : "+a"(result)
+        : "D"(&arguments), "S"(sizeof arguments), "r"(context_), "r"(body_)
+        : "rcx", "r11", "memory", "cc");
+    return result;
+#elif defined(__aarch64__)
+    register long number __asm__("x8") = SYS_clone3;
+    register long result __asm__("x0") = (long)&arguments;
+    register unsigned long size __asm__("x1") = sizeof arguments;
+    register void *context_ __asm__("x9") = context;
+    register void (*body_)(void *) __asm__("x10") = body;
+    __asm__ volatile(
+        "svc #0\n\t"
+        "cbnz x0, 1f\n\t"
+        "mov x29, #0\n\t"
+        "mov x0, x9\n\t"
+        "blr x10\n\t"
+        "brk #1\n"
+        "1:"
+        : "+r"(result)
+        : "r"(number), "r"(size), "r"(context_), "r"(body_)
+        : "memory", "cc");
+    return result;
+#else
+    (void)body;
+    (void)context;
+    return -ENOSYS;
+#endif
+}
+
 extern char **environ;
 void ck_clear_environment(void) {
     for (char **variable = environ; variable && *variable; variable++) memset(*variable, 0, strlen(*variable));

@@ -246,6 +246,11 @@ static inline long ck_clone3(uint64_t flags, int *pidfd, int exitSignal, int cgr
     arguments.cgroup = (uint64_t)cgroup;
     return CK_SYSCALL(SYS_clone3, &arguments, sizeof arguments);
 }
+/// clone3(2) in the manner of vfork(2): the child runs `body(context)` on a stack of its own in the caller's memory, and the caller
+/// waits until it has executed a program or ended. `body` must not return. Nothing is copied and nothing has to be thrown away again,
+/// which is most of the cost of a fork; what the child leaves in memory stays there. Only for a single-threaded process, and not from
+/// within such a child. -ENOSYS also where this package does not know the architecture.
+long ck_clone3_borrowing(uint64_t flags, int *pidfd, int exitSignal, int cgroup, void (*body)(void *), void *context);
 /// The older clone(2), where a filter of the host answers clone3 with ENOSYS. No CLONE_INTO_CGROUP, no CLONE_PIDFD.
 static inline long ck_clone(unsigned long flags, int exitSignal) {
     return CK_SYSCALL(SYS_clone, flags | (unsigned long)exitSignal, 0, 0, 0, 0);

@@ -3,7 +3,7 @@ internal import LinuxSystem
 internal import SystemPackage
 
 /// The last part of a child, the same for the first process of a container and for one of exec: streams, limits,
-/// credentials, filter, execve.
+/// credentials, an early filter; then the last step.
 struct ChildProcess {
     let plan: ProcessPlan
     let page: SharedPage
@@ -57,8 +57,8 @@ struct ChildProcess {
         if try retrying({ unsafe ck_read(setup, &byte, 1) }) == 0 { throw .connectionReset }
     }
 
-    /// Becomes the program. `isAtRoot` says that the working directory is the container's root already.
-    mutating func become(_ root: borrowing ContainerRoot, isAtRoot: Bool) throws(Errno) {
+    /// Everything but the last step. `isAtRoot` says that the working directory is the container's root already.
+    mutating func prepare(_ root: borrowing ContainerRoot, isAtRoot: Bool) throws(Errno) -> LastStep {
         // Made while memory can still be had without a filter's leave.
         let image = ExecutableImage(plan)
         try connectStreams(root)
@@ -86,10 +86,12 @@ struct ChildProcess {
             page.enter(.noNewPrivileges)
             try check(ck_prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
             if parks { try park(image) }
-            try loadFilter()
         }
-        page.enter(.exec)
-        throw image.execute()
+        let last = LastStep(
+            image: image, filter: plan.noNewPrivileges ? plan.seccompProgram : [], filterFlags: plan.seccompFlags, page: page)
+        // A filter stands already: what is let go on the way back might be denied.
+        if !plan.noNewPrivileges, !plan.seccompProgram.isEmpty { last.run() }
+        return last
     }
 
     /// Everything but the standard streams, what the program is handed, and what the start still needs.

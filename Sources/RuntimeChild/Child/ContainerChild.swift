@@ -2,7 +2,7 @@ internal import CLinux
 internal import LinuxSystem
 internal import SystemPackage
 
-/// The child of a launch, between clone3 and execve: a copy of the launcher with one thread, which never returns.
+/// The child of a launch, between clone3 and execve: one thread, in a copy of the launcher's memory or in that itself.
 ///
 /// It neither aborts nor raises nor touches threads: as pid 1 of a new namespace that would end in a fault. Whatever
 /// fails is written into the shared page, and the process ends.
@@ -19,20 +19,15 @@ struct ContainerChild: ~Copyable {
     /// The empty file system over masked directories, once one is covered.
     var emptyDirectory: SharedDescriptor?
 
-    /// Does everything and becomes the container's program; never returns.
-    mutating func run() {
-        do throws(Errno) {
-            try enter()
-            for index in plan.steps.indices {
-                if plan.steps[index] == .pivotRoot && process.command.hasHooks { try runHooks() }
-                process.page.enter(.step, index)
-                try perform(plan.steps[index], index)
-            }
-            try process.become(root, isAtRoot: plan.steps.contains(.pivotRoot))
-        } catch {
-            process.page.fail(error)
+    /// Does everything but the last step.
+    mutating func prepare() throws(Errno) -> LastStep {
+        try enter()
+        for index in plan.steps.indices {
+            if plan.steps[index] == .pivotRoot && process.command.hasHooks { try runHooks() }
+            process.page.enter(.step, index)
+            try perform(plan.steps[index], index)
         }
-        ck_exit(127)
+        return try process.prepare(root, isAtRoot: plan.steps.contains(.pivotRoot))
     }
 
     /// Those of the launcher, then those that run here.

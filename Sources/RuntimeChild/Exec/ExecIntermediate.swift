@@ -68,6 +68,7 @@ struct ExecIntermediate {
     /// The new process, a sibling of the intermediate.
     private func become() -> Never {
         var process = process
+        let last: LastStep
         do throws(Errno) {
             let root = ContainerRoot(try .open("/", flags: O_PATH | O_DIRECTORY))
             if !process.command.keepsSessionKeyring {
@@ -75,10 +76,11 @@ struct ExecIntermediate {
                 let keyring = ck_keyctl_join_session(nil)
                 if keyring != -Int(ENOSYS) { try check(keyring) }
             }
-            try process.become(root, isAtRoot: container.namespaces & ck_CLONE_NEWNS != 0)
+            last = try process.prepare(root, isAtRoot: container.namespaces & ck_CLONE_NEWNS != 0)
         } catch {
             process.page.fail(error)
+            ck_exit(127)
         }
-        ck_exit(127)
+        last.run()
     }
 }

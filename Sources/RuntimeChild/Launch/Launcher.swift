@@ -78,13 +78,19 @@ package enum Launcher {
             // The maps of a process that is not dumpable belong to root, whoever made it.
             let isMapped = namespaces & ck_CLONE_NEWUSER != 0
             if isMapped { ck_prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) }
-            let born = Result { () throws(Errno) in try ProcessClone(namespaces, into: cgroups.unified).make() }
-            if case .success(.child(let isInUnified)) = born {
-                var child = ContainerChild(
-                    plan: plan, prepared: prepared, cgroups: cgroups.cgroups, isInUnified: isInUnified, joined: joined,
-                    root: ContainerRoot(OwnedDescriptor(top.rawValue)), process: process, emptyDirectory: nil)
-                child.run()
+            let body = ChildBody(plan, prepared, cgroups.cgroups, joined, root: top.rawValue, process)
+            let clone = ProcessClone(namespaces, into: cgroups.unified)
+            let born = Result { () throws(Errno) in
+                if !parks, command == nil, plan.mayBorrowMemory, let made = try clone.makeBorrowing(body) {
+                    return ProcessClone.Outcome.parent(made)
+                }
+                return try clone.make()
             }
+            if case .success(.child(let isInUnified)) = born {
+                body.isInUnified = isInUnified
+                body.run()
+            }
+            body.clear()
             if isMapped { ck_prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) }
             if let own { ck_setns(own.rawValue, CInt(ck_CLONE_NEWPID)) }
             guard case .parent(let made) = try born.get() else { throw .noChildProcess }

@@ -35,6 +35,23 @@ struct ProcessClone {
             LaunchedProcess(pid: pid, descriptor: SharedDescriptor(OwnedDescriptor(descriptor)), terminal: nil))
     }
 
+    /// Has the child run in this process's memory, which waits meanwhile.
+    /// - Returns: nil where the kernel or a filter of the host does not know the call.
+    func makeBorrowing(_ body: ChildBody) throws(Errno) -> LaunchedProcess? {
+        var descriptor: CInt = -1
+        let flags = namespaces | ck_CLONE_PIDFD | ck_CLONE_CLEAR_SIGHAND | (cgroup == nil ? 0 : ck_CLONE_INTO_CGROUP)
+        body.isInUnified = cgroup != nil
+        let result = unsafe ck_clone3_borrowing(
+            flags, &descriptor, SIGCHLD, cgroup?.rawValue ?? 0,
+            { context in
+                guard let context = unsafe context else { ck_exit(127) }
+                unsafe Unmanaged<ChildBody>.fromOpaque(context).takeUnretainedValue().run()
+            }, Unmanaged.passUnretained(body).toOpaque())
+        if result == -Int(ENOSYS) { return nil }
+        let pid = CInt(try check(result))
+        return LaunchedProcess(pid: pid, descriptor: SharedDescriptor(OwnedDescriptor(descriptor)), terminal: nil)
+    }
+
     /// A clone without a pidfd, for processes that live as long as one call.
     /// - Returns: 0 in the child.
     static func bare(_ flags: UInt64, exitSignal: CInt) throws(Errno) -> CInt {

@@ -1,0 +1,62 @@
+internal import CLinux
+internal import LinuxSystem
+internal import SystemPackage
+
+/// What the child of a launch works with, and what it does: as a copy of the launcher, or in the launcher's own memory.
+///
+/// In the launcher's memory nothing may stay retained that the launcher later lets go, or a descriptor would stay open there for ever:
+/// all that the child takes up is let go before its last step, which holds on to nothing that counts.
+final class ChildBody {
+    private var child: (plan: LaunchPlan, prepared: PreparedTrees, cgroups: [ContainerCgroup], joined: [SharedDescriptor])?
+    private var process: ChildProcess?
+    private let root: CInt
+    /// True when clone3 put the child into the v2 directory already.
+    var isInUnified = false
+
+    /// - Parameter root: where paths start, held open by the caller.
+    init(
+        _ plan: LaunchPlan, _ prepared: PreparedTrees, _ cgroups: [ContainerCgroup], _ joined: [SharedDescriptor], root: CInt,
+        _ process: ChildProcess
+    ) {
+        child = (plan, prepared, cgroups, joined)
+        self.process = process
+        self.root = root
+    }
+
+    /// The child: everything up to the container's program.
+    func run() -> Never {
+        guard let last = prepare() else { ck_exit(127) }
+        last.run()
+    }
+
+    /// The launcher, afterwards: the child may have left this object retained, so what it holds is let go by hand.
+    func clear() {
+        child = nil
+        process = nil
+    }
+
+    /// A frame of its own, which is gone at the last step.
+    @inline(never)
+    private func prepare() -> LastStep? {
+        guard let child, let process else { return nil }
+        var container = ContainerChild(
+            plan: child.plan, prepared: child.prepared, cgroups: child.cgroups, isInUnified: isInUnified, joined: child.joined,
+            root: ContainerRoot(OwnedDescriptor(root)), process: process, emptyDirectory: nil)
+        do throws(Errno) { return try container.prepare() } catch {
+            process.page.fail(error)
+            return nil
+        }
+    }
+}
+
+extension LaunchPlan {
+    /// Whether the child may work in the launcher's memory. It may not where it waits for the launcher; where it enters a time
+    /// namespace, which nobody who shares memory may; where a filter stands before
+    /// its last step; nor where its memory is so scarce that the kernel might kill it before, since it kills all who share memory.
+    var mayBorrowMemory: Bool {
+        guard flavour == .supervised, namespaces.new & (ck_CLONE_NEWUSER | ck_CLONE_NEWTIME) == 0 else { return false }
+        if !process.noNewPrivileges, !process.seccompProgram.isEmpty { return false }
+        let limits = cgroup?.directories.flatMap(\.writes).filter { ["memory.max", "memory.limit_in_bytes"].contains($0.file) } ?? []
+        return limits.allSatisfy { UInt64($0.value).map { $0 >= 16 << 20 } ?? true }
+    }
+}
