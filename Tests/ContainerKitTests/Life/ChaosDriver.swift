@@ -129,6 +129,8 @@ final class ChaosDriver {
         var left: [String] = []
         for pid in Self.processes() {
             let command = Self.command(pid)
+            // A zombie without a parent of ours is the machine's init's to reap, whenever it gets to it.
+            if Self.isOrphanedZombie(pid) { continue }
             if command.hasPrefix(String("ck-shim:\(prefix)".prefix(15))) { left.append("\(pid) \(command)") }
             let variables = (try? Files.read(FilePath("/proc/\(pid)/environ"))) ?? []
             if String(decoding: variables, as: UTF8.self).contains("CHAOS=\(prefix)") { left.append("\(pid) \(command)") }
@@ -138,6 +140,11 @@ final class ChaosDriver {
             left += (Files.names(in: parent) ?? []).filter { $0.hasPrefix(prefix) }.map { "\(hierarchy) \($0)" }
         }
         return left
+    }
+
+    private static func isOrphanedZombie(_ pid: Int32) -> Bool {
+        let stat = (try? Files.text(FilePath("/proc/\(pid)/stat"))) ?? ""
+        return stat.split(separator: ")").last?.hasPrefix(" Z 1 ") ?? false
     }
 
     private static func processes() -> [Int32] { (Files.names(in: "/proc") ?? []).compactMap { Int32($0) } }
