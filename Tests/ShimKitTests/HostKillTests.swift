@@ -115,7 +115,11 @@ struct KilledProbe {
         for pid in (Files.names(in: "/proc") ?? []) where Int(pid) != nil {
             guard let name = try? OwnedDescriptor.open("/proc/\(pid)/comm", flags: O_RDONLY).readAll(limit: 64) else { continue }
             let text = String(decoding: name, as: UTF8.self)
-            if text.hasPrefix("ck-shim:kill-") { left.append(pid + " " + text) }
+            guard text.hasPrefix("ck-shim:kill-") else { continue }
+            // A zombie without a parent of ours is the machine's init's to reap, whenever it gets to it.
+            let stat = (try? OwnedDescriptor.open("/proc/\(pid)/stat", flags: O_RDONLY).readAll(limit: 4096)) ?? []
+            if String(decoding: stat, as: UTF8.self).split(separator: ")").last?.hasPrefix(" Z 1 ") ?? true { continue }
+            left.append(pid + " " + text)
         }
         return left
     }
