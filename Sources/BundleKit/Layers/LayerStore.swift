@@ -197,12 +197,7 @@ public final class LayerStore: Sendable {
 
     // MARK: durability
 
-    private static func bootID() -> String {
-        guard let file = try? OwnedDescriptor.open("/proc/sys/kernel/random/boot_id", flags: O_RDONLY),
-            let bytes = try? file.readAll(limit: 128)
-        else { return "unknown" }
-        return String(decoding: bytes.prefix { $0 != 0x0a }, as: UTF8.self)
-    }
+    private static func bootID() -> String { (try? BootID.read()) ?? "unknown" }
 
     /// Says that a layer is finished but not flushed.
     private func mark(_ key: LayerKey) throws(Errno) {

@@ -41,13 +41,8 @@ struct ContainerRecord: Codable, Sendable {
         } catch { throw .storage(error, path) }
     }
 
-    /// The one of this boot. See: man 5 proc_sys_kernel (random/boot_id).
-    static let currentBootID: String? = {
-        guard let text = try? OwnedDescriptor.open("/proc/sys/kernel/random/boot_id", flags: O_RDONLY).readAll(limit: 64) else {
-            return nil
-        }
-        return String(decoding: text.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
-    }()
+    /// Nil where there is no /proc.
+    static let currentBootID = try? BootID.read()
 
     /// Whether a directory with this record and without a state is what a killed maker has left.
     static func isUnborn(_ path: FilePath) -> Bool {

@@ -42,8 +42,7 @@ public final class ContentStore: Sendable {
                 let result = ck_mkdirat(AT_FDCWD, directory.string, 0o700)
                 if result != -Int(EEXIST) { try check(result) }
             }
-            let boot = try OwnedDescriptor.open("/proc/sys/kernel/random/boot_id", flags: O_RDONLY).readAll(limit: 64)
-            bootID = String(decoding: boot.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
+            bootID = try BootID.read()
         } catch { throw ImageErrorAdvice.error(error, .path(path), "the image store cannot be made") }
         try checkVersion()
         do throws(Errno) {

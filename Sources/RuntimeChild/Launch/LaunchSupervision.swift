@@ -81,15 +81,9 @@ struct LaunchSupervision {
         let waited = unsafe ck_waitid(ck_P_PIDFD, process.descriptor.rawValue, &information, options, nil)
         guard waited == 0, unsafe ck_siginfo_pid(&information) != 0,
             unsafe ck_siginfo_code(&information) != CInt(CLD_EXITED),
-            let pid = try? process.descriptor.hostPid(),
-            let file = try? OwnedDescriptor.open("/proc/\(pid)/stat", flags: O_RDONLY),
-            let bytes = try? file.readAll(limit: 4096)
+            let pid = try? process.descriptor.hostPid(), let stat = ProcessStat(pid)
         else { return false }
-        // man 5 proc_pid_stat: the fields after the name in parentheses; flags are the ninth field, seventh of these.
-        let rest = String(decoding: bytes, as: UTF8.self).split(separator: ")").last ?? ""
-        let fields = rest.split(separator: " ")
-        guard fields.count > 6, let flags = UInt64(fields[6]) else { return false }
-        return flags & ck_PF_FORKNOEXEC != 0
+        return stat.flags & ck_PF_FORKNOEXEC != 0
     }
 
     /// Writes the maps of the child's user namespace, which waits for that.

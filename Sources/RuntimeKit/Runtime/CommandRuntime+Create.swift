@@ -124,7 +124,7 @@ struct Creation {
     private func announce(_ process: LaunchedProcess) throws(RuntimeError) {
         var record = record
         record.pid = process.pid
-        record.containerkit.startTime = FirstProcess.facts(process.pid)?.startTime ?? 0
+        record.containerkit.startTime = ProcessStat(process.pid)?.startTime ?? 0
         try directory.replace(record)
         if let socket = options.consoleSocket, let terminal = process.terminal {
             try DescriptorSocket.send(terminal, to: socket, field: "console socket", text: "/dev/ptmx")

@@ -36,16 +36,7 @@ final class ShimDirectory {
         guard record != nil else { return }
         let file = try OwnedDescriptor.open(
             "pid", at: directory, flags: O_WRONLY | O_CREAT | O_TRUNC, mode: 0o600, resolve: [.beneath, .noSymlinks])
-        try file.write("\(pid) \(Self.startTime(pid) ?? 0) \(bootID)\n")
-    }
-
-    /// Field 22 of /proc/<pid>/stat: with the pid it names one process of this boot.
-    private static func startTime(_ pid: Int32) -> UInt64? {
-        guard let stat = try? OwnedDescriptor.open("/proc/\(pid)/stat", flags: O_RDONLY).readAll(limit: 4096),
-            let end = stat.lastIndex(of: UInt8(ascii: ")"))
-        else { return nil }
-        let fields = stat[(end + 1)...].split(separator: UInt8(ascii: " "))
-        return fields.count > 19 ? UInt64(String(decoding: fields[19], as: UTF8.self)) : nil
+        try file.write("\(pid) \(ProcessStat(pid)?.startTime ?? 0) \(bootID)\n")
     }
 
     /// Makes the record visible in one step: written into the reserved room, then renamed.

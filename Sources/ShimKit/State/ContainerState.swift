@@ -25,15 +25,10 @@ package struct ContainerState: Sendable, Hashable, Codable {
 
         /// - Returns: nil where there is no such process, or no /proc.
         package init?(pid: Int32) {
-            guard let stat = try? OwnedDescriptor.open("/proc/\(pid)/stat", flags: O_RDONLY).readAll(limit: 4096),
-                let end = stat.lastIndex(of: UInt8(ascii: ")"))
-            else { return nil }
-            let fields = stat[(end + 1)...].split(separator: UInt8(ascii: " "))
-            // The first of these is field 3. A zombie holds nothing any more.
-            guard fields.count > 19, fields[0] != [UInt8(ascii: "Z")], let time = UInt64(String(decoding: fields[19], as: UTF8.self))
-            else { return nil }
+            // A zombie holds nothing any more.
+            guard let stat = ProcessStat(pid), !stat.hasEnded else { return nil }
             self.pid = pid
-            startTime = time
+            startTime = stat.startTime
         }
 
         package var lives: Bool { Creator(pid: pid) == self }

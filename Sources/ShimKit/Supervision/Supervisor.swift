@@ -36,8 +36,7 @@ package final class Supervisor: Sendable {
                 let result = ck_mkdirat(AT_FDCWD, path.string, 0o700)
                 if result != -Int(EEXIST) { try check(result) }
             }
-            let boot = try OwnedDescriptor.open("/proc/sys/kernel/random/boot_id", flags: O_RDONLY).readAll(limit: 64)
-            bootID = String(decoding: boot.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
+            bootID = try BootID.read()
             reactor = try Reactor()
             ownProcess = SharedDescriptor(try OwnedDescriptor.process(getpid()))
         } catch {
