@@ -5,6 +5,8 @@ import RuntimeKit
 ///
 /// It makes containers in its own process, which has one thread for life: nothing here may start another, and nothing uses Swift's
 /// concurrency.
+///
+/// Not yet for programs that are not trusted: a process of the container can reopen this executable (CVE-2019-5736).
 @main
 enum CKRun {
     static func main() {

@@ -2,6 +2,7 @@ internal import Glibc
 internal import LinuxSystem
 public import OCIModel
 internal import RuntimeChild
+internal import Synchronization
 internal import SystemPackage
 
 extension CommandRuntime {
@@ -82,7 +83,7 @@ struct Creation {
         let outcome = addHooks(to: &command)
         let parked: ParkedContainer
         do throws(LaunchFailure) { parked = try Launcher.create(plan, streams: nil, command: command) } catch {
-            throw outcome.error ?? RuntimeError(error, of: plan)
+            throw outcome.error.withLock { $0 } ?? RuntimeError(error, of: plan)
         }
         do throws(RuntimeError) {
             try announce(parked.container.process)
@@ -113,7 +114,7 @@ struct Creation {
                 try ContainerHooks.run(list, state: ContainerHooks.state(record, .creating, pid: process.pid))
                 return true
             } catch {
-                outcome.error = error
+                outcome.error.withLock { $0 = error }
                 return false
             }
         }

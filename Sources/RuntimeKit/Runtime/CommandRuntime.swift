@@ -7,7 +7,7 @@ public import SystemPackage
 /// The runtime of an OCI runtime command: synchronous, in its own process, without any helper.
 ///
 /// `create`, `run` and `exec` copy the calling process by clone3(2). That is sound only in a process with one thread and without
-/// Swift's concurrency, so they refuse any other; a program with threads takes `ContainerRuntime`, which starts the command.
+/// Swift's concurrency, so they refuse any other; a program with threads takes `ContainerSupervisor` of ShimKit.
 /// Containers are kept under a root directory, each with a `state.json` that is whole at any instant.
 public struct CommandRuntime: Sendable {
     /// Where the containers' state lies; made 0700 when missing.

@@ -2,6 +2,7 @@ internal import Glibc
 internal import JSONCoding
 internal import OCIModel
 internal import RuntimeChild
+internal import Synchronization
 internal import SystemPackage
 
 /// The hooks of a container that is driven by a command. See: runtime-spec config.md, "POSIX-platform Hooks".
@@ -86,7 +87,6 @@ struct ContainerHooks {
 }
 
 /// What a hook's closure leaves for the call that made it.
-final class HookOutcome: @unchecked Sendable {
-    // The launcher calls the closure in its own thread, the only one of the process, and returns before this is read.
-    var error: RuntimeError?
+final class HookOutcome: Sendable {
+    let error = Mutex<RuntimeError?>(nil)
 }

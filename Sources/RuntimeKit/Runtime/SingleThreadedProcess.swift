@@ -5,7 +5,7 @@ enum SingleThreadedProcess {
         guard SingleThread.check() else {
             throw RuntimeError(
                 .processSetupFailed, .host, "this process has more than one thread, so it cannot be copied",
-                advice: "Use ContainerRuntime, which starts a command for that.")
+                advice: "Start a command for that, or take ContainerSupervisor of ShimKit, which has a process of its own.")
         }
     }
 }
