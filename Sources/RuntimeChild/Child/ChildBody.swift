@@ -50,13 +50,17 @@ final class ChildBody {
 }
 
 extension LaunchPlan {
-    /// Whether the child may work in the launcher's memory. It may not where it waits for the launcher; where it enters a time
-    /// namespace, which nobody who shares memory may; where a filter stands before
-    /// its last step; nor where its memory is so scarce that the kernel might kill it before, since it kills all who share memory.
+    /// Whether the child may work in the launcher's memory. It may not where it waits for the launcher; where it enters a time namespace,
+    /// which nobody who shares memory may; where a filter stands before its last step; nor where its memory is so scarce that the kernel
+    /// might kill it before, since it kills all who share memory.
     var mayBorrowMemory: Bool {
         guard flavour == .supervised, namespaces.new & (ck_CLONE_NEWUSER | ck_CLONE_NEWTIME) == 0 else { return false }
         if !process.noNewPrivileges, !process.seccompProgram.isEmpty { return false }
-        let limits = cgroup?.directories.flatMap(\.writes).filter { ["memory.max", "memory.limit_in_bytes"].contains($0.file) } ?? []
-        return limits.allSatisfy { UInt64($0.value).map { $0 >= 16 << 20 } ?? true }
+        for directory in cgroup?.directories ?? [] {
+            for write in directory.writes where write.file == "memory.max" || write.file == "memory.limit_in_bytes" {
+                if let limit = UInt64(write.value), limit < 16 << 20 { return false }
+            }
+        }
+        return true
     }
 }

@@ -75,7 +75,7 @@ struct ChildProcess {
         ck_empty_signal_mask()
         if !plan.noNewPrivileges {
             if parks { try park(image) }
-            try loadFilter()
+            try LastStep.load(plan.seccompProgram, plan.seccompFlags, page)
         }
         try applyCredentials()
         page.enter(.workingDirectory)
@@ -133,18 +133,21 @@ struct ChildProcess {
         var byte = SetupMessage.parked
         try check(unsafe ck_send(setup, &byte, 1, nil, 0, 0))
         try awaitByte()
-        defer { page.enter(.parked) }
-        guard let gate = command.startGate?.rawValue else { return try run(command.startHooks, .startHook) }
-        if try retrying({ unsafe ck_read(gate, &byte, 1) }) == 0 { throw .connectionReset }
-        // Open while the program could still be reached through it: closed here, since a filter may stand before execve.
-        try check(ck_close_range(UInt32(gate), UInt32(gate), 0))
+        if let gate = command.startGate?.rawValue {
+            if try retrying({ unsafe ck_read(gate, &byte, 1) }) == 0 { throw .connectionReset }
+            // Open while the program could still be reached through it: closed here, since a filter may stand before execve.
+            try check(ck_close_range(UInt32(gate), UInt32(gate), 0))
+        }
         try run(command.startHooks, .startHook)
+        page.enter(.parked)
     }
 
-    private func loadFilter() throws(Errno) {
-        if plan.seccompProgram.isEmpty { return }
-        page.enter(.seccomp)
-        try check(unsafe ck_seccomp_load(plan.seccompFlags, plan.seccompProgram, plan.seccompProgram.count))
+    /// An own session keyring, so that keys of the launcher's are out of reach.
+    func joinSessionKeyring() throws(Errno) {
+        if command.keepsSessionKeyring { return }
+        page.enter(.sessionKeyring)
+        let keyring = ck_keyctl_join_session(nil)
+        if keyring != -Int(ENOSYS) { try check(keyring) }
     }
 
     /// The directory may have been swapped for a link out of the root: its name then reads "(unreachable)".

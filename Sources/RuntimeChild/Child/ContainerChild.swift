@@ -65,10 +65,7 @@ struct ContainerChild: ~Copyable {
             process.page.enter(.timeOffsets)
             try makeTimeNamespace()
         }
-        if process.command.keepsSessionKeyring { return }
-        process.page.enter(.sessionKeyring)
-        let keyring = ck_keyctl_join_session(nil)
-        if keyring != -Int(ENOSYS) { try check(keyring) }
+        try process.joinSessionKeyring()
     }
 
     /// Waits until the launcher has written the id maps, and takes the namespace's root ids where it has them: what the

@@ -14,15 +14,19 @@ struct LastStep {
     /// Becomes the program, or says why not and ends.
     func run() -> Never {
         do throws(Errno) {
-            if !filter.isEmpty {
-                page.enter(.seccomp)
-                try check(unsafe ck_seccomp_load(filterFlags, filter, filter.count))
-            }
+            try Self.load(filter, filterFlags, page)
             page.enter(.exec)
             throw image.execute()
         } catch {
             page.fail(error)
         }
         ck_exit(127)
+    }
+
+    /// Loads a filter, if there is one.
+    static func load(_ filter: [UInt8], _ flags: UInt32, _ page: SharedPage) throws(Errno) {
+        if filter.isEmpty { return }
+        page.enter(.seccomp)
+        try check(unsafe ck_seccomp_load(flags, filter, filter.count))
     }
 }

@@ -71,11 +71,7 @@ struct ExecIntermediate {
         let last: LastStep
         do throws(Errno) {
             let root = ContainerRoot(try .open("/", flags: O_PATH | O_DIRECTORY))
-            if !process.command.keepsSessionKeyring {
-                process.page.enter(.sessionKeyring)
-                let keyring = ck_keyctl_join_session(nil)
-                if keyring != -Int(ENOSYS) { try check(keyring) }
-            }
+            try process.joinSessionKeyring()
             last = try process.prepare(root, isAtRoot: container.namespaces & ck_CLONE_NEWNS != 0)
         } catch {
             process.page.fail(error)
