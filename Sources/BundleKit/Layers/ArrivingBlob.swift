@@ -20,10 +20,11 @@ final class ArrivingBlob: Sendable {
 
     init(_ original: FileDescriptor) throws(Errno) {
         file = SharedDescriptor(try OwnedDescriptor.open("/proc/self/fd/\(original.rawValue)", flags: O_RDONLY))
+        let pipe = try Pipe()
         // A reader that does not read must not hold a download up.
-        let pipe = try Pipe(writesBlock: false)
-        frontier = SharedDescriptor(try pipe.reading.duplicate())
-        state = Mutex(State(pipe: SharedDescriptor(try pipe.writing.duplicate())))
+        guard fcntl(pipe.writing.rawValue, F_SETFL, O_NONBLOCK) == 0 else { throw Errno(rawValue: errno) }
+        frontier = pipe.reading
+        state = Mutex(State(pipe: pipe.writing))
     }
 
     func advance(to offset: Int64) {

@@ -50,7 +50,7 @@ struct ShimStreams {
         if plans == StreamPlans() { return nil }
         let input: OwnedDescriptor
         if plans.input == .pipe {
-            let pipe = try Pipe(uid: uid, gid: gid)
+            let pipe = try pipe(uid: uid, gid: gid)
             try check(ck_fcntl(pipe.writing.rawValue, F_SETFL, Int(O_NONBLOCK)))
             held.input = pipe.writing
             input = try pipe.reading.duplicate()
@@ -74,7 +74,7 @@ struct ShimStreams {
     }
 
     private static func outputPipe(uid: UInt32, gid: UInt32, _ held: inout SharedDescriptor?) throws(Errno) -> OwnedDescriptor {
-        let pipe = try Pipe(uid: uid, gid: gid)
+        let pipe = try pipe(uid: uid, gid: gid)
         // The reading end's open file description is the shim's alone and it never reads, so the flag disturbs nobody.
         try check(ck_fcntl(pipe.reading.rawValue, F_SETFL, Int(O_NONBLOCK)))
         held = pipe.reading
@@ -92,16 +92,10 @@ struct ShimStreams {
         }
     }
 
-    private struct Pipe {
-        let reading: SharedDescriptor
-        let writing: SharedDescriptor
-
-        init(uid: UInt32, gid: UInt32) throws(Errno) {
-            var numbers: [CInt] = [-1, -1]
-            try check(unsafe ck_pipe2(&numbers, O_CLOEXEC))
-            reading = SharedDescriptor(OwnedDescriptor(numbers[0]))
-            writing = SharedDescriptor(OwnedDescriptor(numbers[1]))
-            if uid != 0 || gid != 0 { try check(ck_fchown(reading.rawValue, uid, gid)) }
-        }
+    /// A pipe that belongs to the container's user.
+    private static func pipe(uid: UInt32, gid: UInt32) throws(Errno) -> Pipe {
+        let pipe = try Pipe()
+        if uid != 0 || gid != 0 { try check(ck_fchown(pipe.reading.rawValue, uid, gid)) }
+        return pipe
     }
 }
