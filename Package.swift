@@ -80,7 +80,7 @@ let package = Package(
         .target(
             name: "ShimKit",
             dependencies: [
-                "OCIModel", "LinuxSystem", "SpawnKit", "RuntimeKit", "RuntimeChild", "ShimChild",
+                "OCIModel", "JSONCoding", "LinuxSystem", "SpawnKit", "RuntimeKit", "RuntimeChild", "ShimChild",
                 nioCore, nioPosix, logging, system,
             ]
         ),

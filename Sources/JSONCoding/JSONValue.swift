@@ -51,6 +51,13 @@ package indirect enum JSONValue: Sendable {
         text += "\n" + String(repeating: "  ", count: depth)
     }
 
+    /// A string as JSON spells it, quotes included. See: RFC 8259, section 7.
+    package static func quoted(_ string: String) -> String {
+        var text = ""
+        writeString(string, &text)
+        return text
+    }
+
     private static func writeString(_ string: String, _ text: inout String) {
         text += "\""
         if string.utf8.allSatisfy({ $0 >= 0x20 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }) {

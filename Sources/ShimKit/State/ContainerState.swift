@@ -1,4 +1,5 @@
 internal import Glibc
+internal import JSONCoding
 internal import LinuxSystem
 package import OCIModel
 
@@ -76,33 +77,15 @@ package struct ContainerState: Sendable, Hashable, Codable {
 
     /// As JSON. By hand, because Foundation's encoder would cost more than the container's process.
     package var json: String {
-        var text = "{\"version\":\(version),\"id\":\(JSONText.string(id)),\"bootID\":\(JSONText.string(bootID)),"
+        var text = "{\"version\":\(version),\"id\":\(JSONValue.quoted(id)),\"bootID\":\(JSONValue.quoted(bootID)),"
         text += "\"createdAt\":\(createdAt),\"isDurable\":\(isDurable),\"removesItself\":\(removesItself),"
         if let creator { text += "\"creator\":{\"pid\":\(creator.pid),\"startTime\":\(creator.startTime)}," }
         text += "\"cgroups\":["
-        text += cgroups.map { "{\"path\":\(JSONText.string($0.path)),\"isUnified\":\($0.isUnified)}" }.joined(separator: ",")
+        text += cgroups.map { "{\"path\":\(JSONValue.quoted($0.path)),\"isUnified\":\($0.isUnified)}" }.joined(separator: ",")
         text += "],\"removedDirectories\":["
-        text += removedDirectories.map(JSONText.string).joined(separator: ",") + "],\"details\":{"
+        text += removedDirectories.map(JSONValue.quoted).joined(separator: ",") + "],\"details\":{"
         text += details.sorted { $0.key < $1.key }
-            .map { "\(JSONText.string($0.key)):\(JSONText.string($0.value))" }.joined(separator: ",")
+            .map { "\(JSONValue.quoted($0.key)):\(JSONValue.quoted($0.value))" }.joined(separator: ",")
         return text + "}}\n"
-    }
-}
-
-/// JSON's string syntax, RFC 8259 section 7.
-enum JSONText {
-    static func string(_ value: String) -> String {
-        var text = "\""
-        for scalar in value.unicodeScalars {
-            switch scalar {
-            case "\"": text += "\\\""
-            case "\\": text += "\\\\"
-            case "\u{00}"..<"\u{20}":
-                let digits = String(scalar.value, radix: 16)
-                text += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-            default: text.unicodeScalars.append(scalar)
-            }
-        }
-        return text + "\""
     }
 }
