@@ -47,7 +47,7 @@ public struct EngineImages: Sendable {
         try engine.expectOpen()
         let reference = try engine.store.reference(name)
         if policy == .always { engine.store.forget(reference) }
-        if engine.hostFeatures.isPrivileged, platform == nil, Platform.current.runs(engine.configuration.platform) {
+        if engine.hostFeatures.isPrivileged, platform == nil, engine.store.runsConfiguredPlatform {
             let result = try await engine.store.pullAndUnpack(
                 reference, policy: policy, pulling: { progress(.pulling($0)) }, unpacking: { progress(.unpacking($0)) })
             return (result.image, result.timings, result.unpacking)

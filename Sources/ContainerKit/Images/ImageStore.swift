@@ -65,10 +65,14 @@ final class ImageStore: Sendable {
         }
     }
 
+    /// Whether images of the platform that is pulled run here.
+    var runsConfiguredPlatform: Bool { Platform.current.runs(configuration.platform) }
+
     private func prepare(_ reference: Reference) async throws(ContainerError) -> PreparedImage {
         if let known = prepared.withLock({ prepared in prepared.byName[reference].flatMap { prepared.byDigest[$0] } }) { return known }
-        let canUnpack = configuration.platform == .current
-        if canUnpack { return try await pullAndUnpack(reference, policy: .missing, pulling: { _ in }, unpacking: { _ in }).prepared }
+        if runsConfiguredPlatform {
+            return try await pullAndUnpack(reference, policy: .missing, pulling: { _ in }, unpacking: { _ in }).prepared
+        }
         let (image, _) = try await pull(reference, policy: .missing, platform: nil) { _ in }
         return try await unpack(image).image
     }
