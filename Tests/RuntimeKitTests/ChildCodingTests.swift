@@ -1,5 +1,6 @@
 import LinuxSystem
 import RuntimeChild
+import TestSupport
 import Testing
 
 /// The frame of a plan: what goes in comes out, and nothing that is no plan is taken or brings the decoder down.
@@ -32,7 +33,7 @@ import Testing
 
     /// Flipped bytes give a failure or another plan, which encodes to what was decoded.
     @Test(arguments: [UInt64(1), 2, 3]) func mutationsAreHarmless(seed: UInt64) throws {
-        var random = SplitMix(state: seed)
+        var random = SeededGenerator(seed)
         let bytes = ChildPlans.everything().encode()
         for _ in 0..<5_000 {
             var mutated = bytes
@@ -41,17 +42,5 @@ import Testing
             }
             if let plan = try? LaunchPlan(decoding: mutated) { #expect(plan.encode() == mutated) }
         }
-    }
-}
-
-/// A seeded generator: failures can be repeated.
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var value = state
-        value = (value ^ (value >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        value = (value ^ (value >> 27)) &* 0x94d0_49bb_1331_11eb
-        return value ^ (value >> 31)
     }
 }

@@ -15,7 +15,7 @@ struct HostKillTests {
     @Test func throwawayContainersAreGone() async throws {
         try await Self.withProbe("throwaway") { probe in
             var phases: [String: Int] = [:]
-            var generator = Seeded(seed: probe.seed)
+            var generator = SeededGenerator(probe.seed)
             for round in 0..<20 {
                 let words = try probe.runAndKill(after: Int.random(in: 30_000...160_000, using: &generator))
                 phases[words.last?.phase ?? "before", default: 0] += 1
@@ -31,7 +31,7 @@ struct HostKillTests {
     /// Those it had been told of go on and can be attached to; deleting leaves nothing.
     @Test func durableContainersGoOn() async throws {
         try await Self.withProbe("durable") { probe in
-            var generator = Seeded(seed: probe.seed)
+            var generator = SeededGenerator(probe.seed)
             for round in 0..<6 {
                 let words = try probe.runAndKill(after: Int.random(in: 60_000...200_000, using: &generator))
                 let running = words.filter { $0.phase == "running" }.map(\.name)
@@ -115,11 +115,7 @@ struct KilledProbe {
         for pid in (Files.names(in: "/proc") ?? []) where Int(pid) != nil {
             guard let name = try? OwnedDescriptor.open("/proc/\(pid)/comm", flags: O_RDONLY).readAll(limit: 64) else { continue }
             let text = String(decoding: name, as: UTF8.self)
-            guard text.hasPrefix("ck-shim:kill-") else { continue }
-            // A zombie without a parent of ours is the machine's init's to reap, whenever it gets to it.
-            let stat = (try? OwnedDescriptor.open("/proc/\(pid)/stat", flags: O_RDONLY).readAll(limit: 4096)) ?? []
-            if String(decoding: stat, as: UTF8.self).split(separator: ")").last?.hasPrefix(" Z 1 ") ?? true { continue }
-            left.append(pid + " " + text)
+            if text.hasPrefix("ck-shim:kill-"), !ProcessView(Int32(pid) ?? 0).isOrphanedZombie { left.append(pid + " " + text) }
         }
         return left
     }
@@ -157,19 +153,5 @@ extension FilePath {
         let count = readlink(string, &buffer, buffer.count - 1)
         guard count > 0 else { throw Errno(rawValue: errno) }
         return FilePath(String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self))
-    }
-}
-
-/// The same numbers for the same seed. See: Steele, Lea and Flood, "Fast splittable pseudorandom number generators".
-private struct Seeded: RandomNumberGenerator {
-    var state: UInt64
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var value = state
-        value = (value ^ (value >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        value = (value ^ (value >> 27)) &* 0x94d0_49bb_1331_11eb
-        return value ^ (value >> 31)
     }
 }

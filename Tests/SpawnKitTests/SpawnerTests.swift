@@ -107,18 +107,19 @@ struct SpawnerTests {
     }
 
     @Test func waitIsCancelled() async throws {
-        let spawner = Spawner()
-        defer { spawner.shutdown() }
-        var pair: [CInt] = [-1, -1]
-        try #require(pipe(&pair) == 0)
-        // It reads from a pipe nobody writes to.
-        let process = try await spawner.spawn(
-            .probe, request: Array("/proc/self/fd/\(pair[0])".utf8),
-            descriptors: [SharedDescriptor(OwnedDescriptor(pair[0])), SharedDescriptor(OwnedDescriptor(pair[1]))])
-        let task = Task { try await process.wait() }
-        task.cancel()
-        await #expect(throws: CancellationError.self) { try await task.value }
-        kill(process.pid, SIGKILL)
-        _ = try await process.wait()
+        try await TestDirectory.with { directory in
+            let spawner = Spawner()
+            defer { spawner.shutdown() }
+            // It waits for somebody who writes into this.
+            let fifo = directory.appending("fifo").string
+            try #require(mkfifo(fifo, 0o600) == 0)
+            let output = SharedDescriptor(try .open("/dev/null", flags: O_WRONLY))
+            let process = try await spawner.spawn(.probe, request: Array(fifo.utf8), descriptors: [output])
+            let task = Task { try await process.wait() }
+            task.cancel()
+            await #expect(throws: CancellationError.self) { try await task.value }
+            kill(process.pid, SIGKILL)
+            _ = try await process.wait()
+        }
     }
 }

@@ -84,7 +84,11 @@ final class ChaosDriver {
         // Children of the spawner are quickly found; once a spawner was killed, its shims are anybody's.
         let spawner = self.spawner(of: host.pid)
         // What it forks between the look and the kill would be nobody's victim.
-        if victims == .all, let spawner { Glibc.kill(spawner, SIGSTOP) }
+        if victims == .all, let spawner {
+            Glibc.kill(spawner, SIGSTOP)
+            // A fork that is under way is still finished.
+            for _ in 0..<10_000 where !["T", "Z"].contains(ProcessView(spawner).state) { usleep(100) }
+        }
         let forks = spawner.map(Self.children) ?? []
         let candidates = !victims.includesShim ? [] : spawnerWasKilled ? Self.processes() : forks
         let shims = candidates.filter { Self.command($0).hasPrefix(mine) }
@@ -129,8 +133,7 @@ final class ChaosDriver {
         var left: [String] = []
         for pid in Self.processes() {
             let command = Self.command(pid)
-            // A zombie without a parent of ours is the machine's init's to reap, whenever it gets to it.
-            if Self.isOrphanedZombie(pid) { continue }
+            if ProcessView(pid).isOrphanedZombie { continue }
             if command.hasPrefix(String("ck-shim:\(prefix)".prefix(15))) { left.append("\(pid) \(command)") }
             let variables = (try? Files.read(FilePath("/proc/\(pid)/environ"))) ?? []
             if String(decoding: variables, as: UTF8.self).contains("CHAOS=\(prefix)") { left.append("\(pid) \(command)") }
@@ -140,11 +143,6 @@ final class ChaosDriver {
             left += (Files.names(in: parent) ?? []).filter { $0.hasPrefix(prefix) }.map { "\(hierarchy) \($0)" }
         }
         return left
-    }
-
-    private static func isOrphanedZombie(_ pid: Int32) -> Bool {
-        let stat = (try? Files.text(FilePath("/proc/\(pid)/stat"))) ?? ""
-        return stat.split(separator: ")").last?.hasPrefix(" Z 1 ") ?? false
     }
 
     private static func processes() -> [Int32] { (Files.names(in: "/proc") ?? []).compactMap { Int32($0) } }

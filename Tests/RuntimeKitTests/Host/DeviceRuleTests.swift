@@ -1,5 +1,6 @@
 import OCIModel
 import RuntimeChild
+import TestSupport
 import Testing
 
 @testable import RuntimeKit
@@ -58,7 +59,7 @@ import Testing
 
     /// Every rule list of a small world against its meaning.
     @Test func theProgramMeansWhatTheListSays() throws {
-        var random = Pseudorandom(seed: 7)
+        var random = SeededGenerator(7)
         for _ in 0..<400 {
             let rules = (0..<Int.random(in: 0...6, using: &random)).map { _ in
                 Rule(
@@ -119,19 +120,5 @@ struct DeviceMachine {
             }
         }
         return false
-    }
-}
-
-/// A generator that gives the same numbers each time.
-struct Pseudorandom: RandomNumberGenerator {
-    private var state: UInt64
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var value = state
-        value = (value ^ value >> 30) &* 0xbf58_476d_1ce4_e5b9
-        value = (value ^ value >> 27) &* 0x94d0_49bb_1331_11eb
-        return value ^ value >> 31
     }
 }

@@ -30,6 +30,15 @@ package struct ProcessView: Sendable {
         return found
     }
 
+    /// The letter of its state (`R`, `S`, `T`, `Z`, …), empty where the process is gone.
+    package var state: String { stat.first ?? "" }
+
+    /// Whether it has ended and is the machine's init's to reap, whenever that gets to it; so too when it is gone.
+    package var isOrphanedZombie: Bool { stat.isEmpty || stat.starts(with: ["Z", "1"]) }
+
+    /// The fields of `/proc/<pid>/stat` after the name.
+    private var stat: [String] { text("stat").split(separator: ")").last?.split(separator: " ").map(String.init) ?? [] }
+
     /// Its environment at execve.
     package var environment: [String] { text("environ").split(separator: "\0").map(String.init) }
 
