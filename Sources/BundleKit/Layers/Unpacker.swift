@@ -45,6 +45,7 @@ public final class Unpacker: Sendable {
     /// - Parameters:
     ///   - feed: what the pull is told to follow. Unpacking ends when it is abandoned.
     ///   - source: where blobs are once they are verified.
+    ///   - progress: called from any thread.
     /// - Returns: nil when the pull ended before it knew what the image consists of: all was there, or it failed.
     /// - Throws: as `unpack(_:from:progress:)`. No layer is finished before its blob is verified.
     public func unpack(

@@ -10,7 +10,9 @@ public protocol BlobFollower: Sendable {
     func resolved(_ manifest: ImageManifest, _ configuration: ImageConfiguration)
 
     /// A download begins, or goes on, with its frontier at 0.
-    /// - Parameter file: where the bytes are; open for reading, and valid during the call only: a follower opens it anew.
+    /// - Parameters:
+    ///   - blob: its digest.
+    ///   - file: where the bytes are; open for reading, and valid during the call only: a follower opens it anew.
     func began(_ blob: Digest, file: FileDescriptor)
 
     /// All bytes before `offset` are in the file.

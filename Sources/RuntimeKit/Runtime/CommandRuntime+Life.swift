@@ -44,7 +44,10 @@ extension CommandRuntime {
 
     /// Sends a signal to the first process of a container. Where it has no pid namespace of its own, SIGKILL goes to every process
     /// in its cgroup, since they would outlive the first.
-    /// - Parameter all: every process of the container.
+    /// - Parameters:
+    ///   - id: the container.
+    ///   - signal: the signal.
+    ///   - all: send it to every process of the container.
     /// - Throws: `RuntimeError.Code.wrongState` ("container not running") when it has ended, `.containerNotFound`.
     public func kill(_ id: ContainerID, _ signal: Signal, all: Bool = false) throws(RuntimeError) {
         let (directory, record) = try record(id)
@@ -72,7 +75,9 @@ extension CommandRuntime {
 
     /// Removes what is left of a stopped container: its cgroups with everything in them, and its state. One that was created and never
     /// started is ended.
-    /// - Parameter force: end a running container first; one that does not exist is no error.
+    /// - Parameters:
+    ///   - id: the container.
+    ///   - force: end a running container first; one that does not exist is no error.
     /// - Throws: `RuntimeError.Code.wrongState` for a container that runs, `.containerNotFound`.
     public func delete(_ id: ContainerID, force: Bool = false) throws(RuntimeError) {
         let directory = StateDirectory(id, root: root)

@@ -5,7 +5,9 @@ internal import SystemPackage
 extension RuntimeState {
     /// The JSON of runtime-spec runtime.md, "State", with the members that engines know from runc besides: `rootfs`, `created`,
     /// `owner`.
-    /// - Parameter ownerName: the name of `owner`.
+    /// - Parameters:
+    ///   - ownerName: the name of `owner`.
+    ///   - isIndented: on several lines, for a person to read.
     public func json(ownerName: String, isIndented: Bool) -> String { value(ownerName: ownerName).text(isIndented: isIndented) }
 
     /// An array of states.
