@@ -3,7 +3,7 @@ package import SystemPackage
 
 /// Removes a directory with everything in it, whatever a container has put there.
 ///
-/// No symbolic link is followed and no mount is crossed. Directories deeper than a bound are first moved up, so that
+/// No symbolic link is followed and no mount is crossed; several may remove the same directory at once. Directories deeper than a bound are first moved up, so that
 /// neither the stack nor the descriptor table grows with the depth that a container chose.
 package enum TreeRemoval {
     private static let deepest = 48
@@ -17,16 +17,20 @@ package enum TreeRemoval {
             top = try OwnedDescriptor.open(path, flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
         } catch .noSuchFileOrDirectory { return }
         var moved: UInt64 = 0
-        // Moved directories reappear at the top: go on until a pass moves nothing.
+        var retries = 8
         while true {
             let before = moved
             try empty(top, top: top, depth: 0, moved: &moved)
-            if moved == before { break }
-            // The last pass has read the top to its end.
+            if moved == before {
+                let result = ck_unlinkat(AT_FDCWD, path, AT_REMOVEDIR)
+                if result == 0 || result == -Int(ENOENT) { return }
+                // Somebody else was at work in it meanwhile: a shim and its host may remove the same directory.
+                if result != -Int(ENOTEMPTY) || retries == 0 { try check(result) }
+                retries -= 1
+            }
+            // Moved directories reappear at the top, and the last pass has read that to its end.
             try check(Int(lseek(top.rawValue, 0, SEEK_SET)))
         }
-        let result = ck_unlinkat(AT_FDCWD, path, AT_REMOVEDIR)
-        if result != 0, result != -Int(ENOENT) { try check(result) }
     }
 
     private static func empty(
@@ -54,11 +58,14 @@ package enum TreeRemoval {
                 try move(terminated, from: directory, to: top, moved: &moved)
                 continue
             }
-            let child = try OwnedDescriptor.open(
-                terminated, at: directory, flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW,
-                resolve: [.beneath, .noMountCrossing, .noSymlinks])
-            try empty(child, top: top, depth: depth + 1, moved: &moved)
-            try check(ck_unlinkat(directory.rawValue, terminated, AT_REMOVEDIR))
+            // Gone, or filled again, by somebody else: the next pass sees.
+            do throws(Errno) {
+                let child = try OwnedDescriptor.open(
+                    terminated, at: directory, flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW,
+                    resolve: [.beneath, .noMountCrossing, .noSymlinks])
+                try empty(child, top: top, depth: depth + 1, moved: &moved)
+                try check(ck_unlinkat(directory.rawValue, terminated, AT_REMOVEDIR))
+            } catch  where error == .noSuchFileOrDirectory || error == .directoryNotEmpty {}
         }
     }
 
@@ -70,10 +77,9 @@ package enum TreeRemoval {
             moved += 1
             let result = ck_renameat2(
                 directory.rawValue, name, top.rawValue, ".removed-\(moved)", CUnsignedInt(RENAME_NOREPLACE))
-            if result != -Int(EEXIST) {
-                try check(result)
-                return
-            }
+            if result == -Int(EEXIST) { continue }
+            if result != -Int(ENOENT) { try check(result) }
+            return
         }
     }
 }

@@ -110,4 +110,27 @@ struct TreeRemovalTests {
             #expect(try Files.text(tree.appending("mounted/file")) == "kept")
         }
     }
+
+    /// A shim and its host may do so.
+    @Test func severalRemoveOneTree() async throws {
+        try await TestDirectory.with { directory in
+            for round in 0..<20 {
+                let top = directory.appending("\(round)")
+                try TestDirectory.create(top)
+                for outer in 0..<20 {
+                    try TestDirectory.create(top.appending("\(outer)"))
+                    for inner in 0..<5 {
+                        let path = top.appending("\(outer)/\(inner)")
+                        try TestDirectory.create(path)
+                        try Files.write("", to: path.appending("file"))
+                    }
+                }
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    for _ in 0..<4 { group.addTask { @concurrent in try TreeRemoval.remove(top.string) } }
+                    try await group.waitForAll()
+                }
+                #expect(!Files.exists(top))
+            }
+        }
+    }
 }
