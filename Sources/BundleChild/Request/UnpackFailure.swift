@@ -30,7 +30,7 @@ package struct UnpackFailure: Error, Sendable, Hashable {
         case compressionBomb = 12
         /// Extended attributes of an entry pass the limit.
         case attributesTooLarge = 13
-        /// An extended attribute that belongs to overlayfs, not to an image.
+        /// The name of an extended attribute is none.
         case forbiddenAttribute = 14
         /// A kind of entry that a layer cannot hold (a device 0:0, which is overlay's whiteout).
         case unsupportedEntry = 15
@@ -52,6 +52,8 @@ package struct UnpackFailure: Error, Sendable, Hashable {
         case system = 23
         /// No memory for a decoder.
         case outOfMemory = 24
+        /// A sparse file has more stretches of data than allowed.
+        case tooManySegments = 25
     }
 
     package var code: Code

@@ -19,6 +19,10 @@ package struct UnpackLimits: Sendable, Hashable {
     package var attributeBytes: UInt64 = 256 << 10
     /// The window a zstd frame may ask for, as a power of two. 23 is 8 MiB, what the format's specification recommends.
     package var zstdWindowLog: UInt32 = 23
+    /// Stretches of data between holes in one sparse file.
+    package var sparseSegments: UInt32 = 65536
+    /// Bytes of memory that the unpacker may have, the zstd window besides.
+    package var memory: UInt64 = 1 << 30
 
     package init() {}
 
@@ -32,6 +36,8 @@ package struct UnpackLimits: Sendable, Hashable {
         ratioFloor = try reader.read()
         attributeBytes = try reader.read()
         zstdWindowLog = try reader.read()
+        sparseSegments = try reader.read()
+        memory = try reader.read()
     }
 
     func write(to writer: inout FrameWriter) {
@@ -44,5 +50,7 @@ package struct UnpackLimits: Sendable, Hashable {
         writer.append(ratioFloor)
         writer.append(attributeBytes)
         writer.append(zstdWindowLog)
+        writer.append(sparseSegments)
+        writer.append(memory)
     }
 }

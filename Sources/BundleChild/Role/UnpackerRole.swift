@@ -17,7 +17,7 @@ public func unpackerRole(
     let outcome: UnpackOutcome
     do throws(FrameError) {
         let request = try UnpackRequest(decoding: bytes)
-        Confinement.enter(staging: given[2], layers: given[3])
+        Confinement.enter(staging: given[2], layers: given[3], limits: request.limits)
         outcome = unpackLayer(
             request, blob: given[1], frontier: given.count > 4 ? given[4] : nil, staging: given[2], layers: given[3], umask: 0
         ) { report in

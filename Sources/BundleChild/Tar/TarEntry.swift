@@ -63,7 +63,7 @@ struct TarEntry {
         var size = 0
         while unsafe archive_entry_xattr_next(entry, &key, &value, &size) == ARCHIVE_OK {
             let contents = unsafe Array(UnsafeRawBufferPointer(start: value, count: size))
-            attributes.extended.append((name: unsafe Self.bytes(key), value: contents))
+            attributes.extended.append((name: unsafe ExtendedAttributes.escaped(Self.bytes(key)), value: contents))
         }
     }
 

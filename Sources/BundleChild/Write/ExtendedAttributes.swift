@@ -58,8 +58,16 @@ enum ExtendedAttributes {
         return found
     }
 
+    /// The name under which overlayfs shows an attribute as `name`: its own ones are an image's only when they are escaped. (Kernels before
+    /// 6.7 do not show escaped ones, which is harmless.) `user.overlay.*` means nothing to an overlay that is mounted with privileges.
+    static func escaped(_ name: [UInt8]) -> [UInt8] {
+        let prefix = Array("trusted.overlay.".utf8)
+        return name.starts(with: prefix) ? prefix + Array("overlay.".utf8) + name.dropFirst(prefix.count) : name
+    }
+
+    /// Attributes that say something to overlayfs about a file of ours, and are no part of it.
     static func isOverlays(_ name: [UInt8]) -> Bool {
-        name.starts(with: "trusted.overlay.".utf8) || name.starts(with: "user.overlay.".utf8)
+        name.starts(with: "trusted.overlay.".utf8) && !name.starts(with: "trusted.overlay.overlay.".utf8)
     }
 
     /// Labels of the build machine's security module mean nothing here.

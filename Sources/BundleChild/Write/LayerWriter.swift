@@ -103,7 +103,7 @@ final class LayerWriter {
     private func checkAttributes(_ entry: TarEntry) throws(UnpackFailure) {
         var size = 0
         for (name, value) in entry.attributes.extended {
-            if ExtendedAttributes.isOverlays(name) { throw UnpackFailure(.forbiddenAttribute, entry: entry.name, detail: name) }
+            if name.isEmpty || name.contains(0) { throw UnpackFailure(.forbiddenAttribute, entry: entry.name, detail: name) }
             size += name.count + value.count
             guard name.count <= 255, value.count <= 65536 else { throw UnpackFailure(.attributesTooLarge, entry: entry.name, detail: name) }
         }
@@ -117,12 +117,17 @@ final class LayerWriter {
 
     private func fill(_ file: borrowing OwnedDescriptor, _ entry: TarEntry, _ reader: ArchiveReader) throws(UnpackFailure) {
         var end: Int64 = 0
+        var segments: UInt32 = 0
         let descriptor = file.rawValue
         while let (bytes, start) = try unsafe reader.block(of: entry.name) {
             var rest = unsafe bytes
             var offset = start
             guard offset >= 0, offset <= entry.size, Int64(rest.count) <= entry.size - offset else {
                 throw UnpackFailure(.damagedArchive, entry: entry.name)
+            }
+            if offset != end {
+                segments += 1
+                guard segments <= limits.sparseSegments else { throw UnpackFailure(.tooManySegments, entry: entry.name) }
             }
             while unsafe !rest.isEmpty {
                 let written = try system(entry.name) { () throws(Errno) in

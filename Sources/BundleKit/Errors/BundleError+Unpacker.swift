@@ -22,7 +22,7 @@ extension BundleError {
             case .tooLarge: (.limitExceeded, "It unpacks to more bytes than the limit allows.")
             case .compressionBomb: (.limitExceeded, "It unpacks to far more than its size: a decompression bomb.")
             case .attributesTooLarge: (.limitExceeded, "Its extended attributes are too large. \(detail)")
-            case .forbiddenAttribute: (.hostileLayer, "The extended attribute \(detail) belongs to overlayfs, not to an image.")
+            case .forbiddenAttribute: (.hostileLayer, "The extended attribute \(detail) has a name that none can have.")
             case .unsupportedEntry: (.hostileLayer, "A layer cannot hold an entry of this kind or owner.")
             case .badWhiteout: (.hostileLayer, "The whiteout names nothing.")
             case .missingLinkTarget: (.hostileLayer, "The hard link's target \(detail) is no file of this layer or of one below.")
@@ -34,6 +34,7 @@ extension BundleError {
             case .wrongBlobSize: (.digestMismatch, "The blob has another size than its descriptor says.")
             case .system: (.storage, Self.advice(failure.errno) + (detail.isEmpty ? "" : " Attribute: \(detail)."))
             case .outOfMemory: (.unpackerFailed, "No memory is left for a decoder.")
+            case .tooManySegments: (.limitExceeded, "A sparse file of it has more stretches of data than the limit allows.")
             }
         self.init(code, .layer(layer, entry: entry), errno: failure.code == .system ? failure.errno : nil, reason)
     }

@@ -1,4 +1,4 @@
-package import BundleChild
+internal import BundleChild
 internal import Glibc
 public import OCIModel
 public import SpawnKit
@@ -19,16 +19,19 @@ public final class Unpacker: Sendable {
 
     /// An unpacker with a spawner that others use too.
     /// - Parameter width: layers written at the same time; by default two for each processor, four at least and sixteen at most.
-    package init(store: LayerStore, spawner: Spawner, limits: UnpackLimits = UnpackLimits(), width: Int? = nil) {
+    package init(store: LayerStore, spawner: Spawner, limits: LayerLimits = LayerLimits(), width: Int? = nil) {
         self.store = store
         self.spawner = spawner
-        self.limits = limits
+        self.limits = limits.forUnpacker
         slots = WorkSlots(max(1, width ?? max(4, min(16, 2 * sysconf(CInt(_SC_NPROCESSORS_ONLN))))))
     }
 
     /// An unpacker with a spawner of its own.
-    public convenience init(store: LayerStore, spawner configuration: SpawnerConfiguration = SpawnerConfiguration()) {
-        self.init(store: store, spawner: Spawner(configuration: configuration), limits: UnpackLimits())
+    /// - Parameter limits: what a layer may cost.
+    public convenience init(
+        store: LayerStore, spawner configuration: SpawnerConfiguration = SpawnerConfiguration(), limits: LayerLimits = LayerLimits()
+    ) {
+        self.init(store: store, spawner: Spawner(configuration: configuration), limits: limits, width: nil)
     }
 
     /// Unpacks what is missing of an image.

@@ -1,4 +1,5 @@
 public import AsyncHTTPClient
+public import BundleKit
 internal import Glibc
 public import Logging
 public import OCIModel
@@ -30,6 +31,8 @@ public struct EngineConfiguration: Sendable {
     public var durability = Durability.perImage
     /// Bytes of each output stream that `run` and `exec` keep unless told otherwise. 16 MiB by default.
     public var outputLimit = 16 << 20
+    /// What a layer of an image may cost before it is refused.
+    public var layerLimits = LayerLimits()
 
     /// The defaults for this user.
     public init() {

@@ -48,7 +48,7 @@ final class ImageStore: Sendable {
         do throws(BundleError) { layers = try await LayerStore.open(at: directories.layers, durability: durability.1) } catch {
             throw ContainerError(.storage, .path(directories.layers), "it cannot be used", cause: error)
         }
-        unpacker = Unpacker(store: layers, spawner: spawner)
+        unpacker = Unpacker(store: layers, spawner: spawner, limits: configuration.layerLimits)
     }
 
     // MARK: from a name to directories

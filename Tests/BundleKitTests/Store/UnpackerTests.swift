@@ -157,7 +157,7 @@ struct UnpackerTests {
             let mount = directory.appending("small")
             try TestDirectory.create(mount)
             try Command.run("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", mount.string)
-            defer { _ = try? Command.run("umount", mount.string) }
+            defer { _ = try? Command.run("umount", "-l", mount.string) }
             let spawner = Spawner()
             defer { spawner.shutdown() }
             let small = try await LayerStore.open(at: mount.appending("layers"), durability: .none)

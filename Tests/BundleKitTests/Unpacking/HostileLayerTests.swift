@@ -96,13 +96,17 @@ struct HostileLayerTests {
         }
     }
 
-    @Test func `attributes of overlayfs and its whiteout device are refused`() async throws {
+    @Test func `attributes of overlayfs are the image's only when escaped, its whiteout device is refused`() async throws {
         try await bench { bench throws in
-            for name in ["trusted.overlay.opaque", "trusted.overlay.redirect", "user.overlay.whiteout"] {
-                var archive = TarArchive()
-                archive.file("x", text: "x", attributes: [name: Array("y".utf8)], owner: 0)
-                #expect(try bench.failure(archive)?.code == .forbiddenAttribute, "\(name)")
-            }
+            var archive = TarArchive()
+            archive.directory("d")
+            archive.file(
+                "x", text: "x", attributes: ["trusted.overlay.opaque": [0x79], "trusted.overlay.redirect": [0x2f]], owner: 0)
+            try bench.add(archive)
+            let path = bench.path(0).appending("x")
+            #expect(attribute("trusted.overlay.opaque", of: path) == nil && attribute("trusted.overlay.redirect", of: path) == nil)
+            #expect(attribute("trusted.overlay.overlay.opaque", of: path) == [0x79])
+            #expect(attribute("trusted.overlay.overlay.redirect", of: path) == [0x2f])
             var device = TarArchive()
             device.add(.characterDevice, "gone", major: 0, minor: 0)
             #expect(try bench.failure(device)?.code == .unsupportedEntry)
@@ -156,6 +160,35 @@ struct HostileLayerTests {
             var attributes = TarArchive()
             attributes.file("x", text: "x", attributes: ["user.a": [UInt8](repeating: 65, count: 200)], owner: 0)
             #expect(try bench.failure(attributes, limits: limits)?.code == .attributesTooLarge)
+        }
+    }
+
+    @Test func `sparse files have a bounded number of segments`() async throws {
+        try await bench { bench throws in
+            let file = bench.directory.appending("sparse")
+            let descriptor = try FileDescriptor.open(file, .writeOnly, options: .create, permissions: [.ownerReadWrite])
+            // Data at every second MiB.
+            for segment in 0..<20 { _ = try descriptor.writeAll(toAbsoluteOffset: Int64(segment) << 21, [1, 2, 3]) }
+            try descriptor.close()
+            for format in [["--format=gnu"], ["--format=pax", "--sparse-version=0.1"], ["--format=pax", "--sparse-version=1.0"]] {
+                let archive = try Command(["tar", "-c", "-S"] + format + ["-C", bench.directory.string, "sparse"]).run().output
+                #expect(archive.count < 1 << 20)
+                var limits = UnpackLimits()
+                limits.sparseSegments = 10
+                guard case .failed(let failure) = try bench.unpack(archive, limits: limits) else {
+                    Issue.record("\(format) was accepted")
+                    continue
+                }
+                #expect(failure.code == .tooManySegments)
+                guard case .done = try bench.unpack(archive) else {
+                    Issue.record("\(format) was refused")
+                    continue
+                }
+                let unpacked = bench.path(bench.layers.count - 1).appending("sparse")
+                try Command.run("cmp", unpacked.string, file.string)
+                // Holes stay holes.
+                #expect(try #require(FileFacts(unpacked)).blocks < 4096)
+            }
         }
     }
 
