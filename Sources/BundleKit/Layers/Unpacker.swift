@@ -27,7 +27,10 @@ public final class Unpacker: Sendable {
     }
 
     /// An unpacker with a spawner of its own.
-    /// - Parameter limits: what a layer may cost.
+    /// - Parameters:
+    ///   - store: where finished layers lie.
+    ///   - configuration: of the spawner.
+    ///   - limits: what a layer may cost.
     public convenience init(
         store: LayerStore, spawner configuration: SpawnerConfiguration = SpawnerConfiguration(), limits: LayerLimits = LayerLimits()
     ) {
