@@ -1,5 +1,6 @@
 import LinuxSystem
 import RuntimeChild
+import SystemPackage
 import TestSupport
 import Testing
 
@@ -23,6 +24,20 @@ import Testing
         let bytes = ChildPlans.everything().encode()
         #expect(throws: FrameError.trailingBytes) { try LaunchPlan(decoding: bytes + [0]) }
         #expect(throws: FrameError.version(0)) { try LaunchPlan(decoding: [0, 0, 0, 0]) }
+    }
+
+    /// A plan that has nothing of what came later is the first version's: an older shim reads it.
+    @Test func whatIsOldIsWrittenAsBefore() throws {
+        let plan = ChildPlans.full(root: "/nowhere", ["true"])
+        #expect(Array(plan.encode().prefix(4)) == [0x01, 0x00, 0x4b, 0x43])
+        #expect(Array(ChildPlans.everything().encode().prefix(4)) == [0x02, 0x00, 0x4b, 0x43])
+        #expect(try LaunchPlan(decoding: plan.encode()) == plan)
+    }
+
+    @Test func aMapThatNamesNoTreeIsRefused() {
+        var plan = ChildPlans.everything()
+        plan.idMappedTrees[0].tree = 99
+        #expect(throws: FrameError.invalidValue) { try LaunchPlan(decoding: plan.encode()) }
     }
 
     @Test func aStepThatNamesNoTreeIsRefused() {

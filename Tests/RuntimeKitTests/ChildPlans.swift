@@ -78,8 +78,15 @@ enum ChildPlans {
         plan.steps += [
             .setAttributes(target: "/", set: 1, clear: 2, recursive: true),
             .setTargetPropagation(target: "/x", flags: 4), .makeDirectory(path: "/y", mode: 0o700), .bindConsole,
-            .setSysctl(name: "net.ipv4.ip_forward", value: "1"),
+            .setSysctl(name: "net.ipv4.ip_forward", value: "1"), .copyUp(tree: 1, target: "/dev"),
         ]
+        plan.idMappedTrees = [
+            IDMappedTree(
+                tree: 0, recursive: true, userMappings: [.init(container: 0, host: 1, size: 2)],
+                groupMappings: [.init(container: 3, host: 4, size: 5)])
+        ]
+        plan.process.memoryPolicy = MemoryPolicyPlan(mode: 2, nodes: "0")
+        plan.process.listener = SeccompListenerPlan(path: "/run/listener", state: ["{", "}"])
         plan.process.additionalGroups = [1, 2]
         plan.process.limits = [.init(resource: 7, soft: 1, hard: .max)]
         plan.process.oomScoreAdjust = -5

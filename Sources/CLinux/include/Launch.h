@@ -91,6 +91,22 @@ static inline long ck_setdomainname(const char *name, size_t size) {
 static inline long ck_ioprio_set(int which, int who, int priority) {
     return CK_SYSCALL(SYS_ioprio_set, which, who, priority);
 }
+static inline long ck_fchmod(int descriptor, unsigned mode) { return CK_SYSCALL(SYS_fchmod, descriptor, mode); }
+/// Sets the time of modification, and that of access to the same.
+static inline long ck_set_times(int descriptor, struct timespec modified) {
+    struct timespec times[2] = {modified, modified};
+    return CK_SYSCALL(SYS_utimensat, descriptor, NULL, times, 0);
+}
+static inline long ck_set_mempolicy(unsigned mode, const void *nodes, size_t bits) {
+    return CK_SYSCALL(SYS_set_mempolicy, mode, bits ? nodes : NULL, bits);
+}
+#ifndef SYS_pidfd_getfd
+#define SYS_pidfd_getfd 438
+#endif
+static inline long ck_pidfd_getfd(int pidfd, int descriptor) { return CK_SYSCALL(SYS_pidfd_getfd, pidfd, descriptor, 0); }
+/// A word that two processes share.
+static inline uint32_t ck_load(const uint32_t *word) { return __atomic_load_n(word, __ATOMIC_ACQUIRE); }
+static inline void ck_store(uint32_t *word, uint32_t value) { __atomic_store_n(word, value, __ATOMIC_RELEASE); }
 static inline long ck_personality(unsigned long domain) { return CK_SYSCALL(SYS_personality, domain); }
 static inline long ck_sched_setattr(
     unsigned policy, uint64_t flags, int nice_, unsigned priority, uint64_t runtime, uint64_t deadline, uint64_t period) {

@@ -40,4 +40,14 @@ extension OwnedDescriptor {
         let flags = CUnsignedInt(AT_EMPTY_PATH) | (recursive ? CUnsignedInt(AT_RECURSIVE) : 0)
         try check(ck_mount_setattr(rawValue, "", flags, set, clear, propagation, 0))
     }
+
+    /// Shows the ids of this mount as the maps of a user namespace say. The mount must not be attached anywhere yet.
+    /// - Parameters:
+    ///   - namespace: descriptor of a user namespace with maps, not the initial one.
+    ///   - recursive: everything mounted below too.
+    /// - Throws: `Errno.invalidArgument` where the file system cannot be id-mapped or is already. See: man 2 mount_setattr.
+    package borrowing func setIDMapping(_ namespace: SharedDescriptor, recursive: Bool) throws(Errno) {
+        let flags = CUnsignedInt(AT_EMPTY_PATH) | (recursive ? CUnsignedInt(AT_RECURSIVE) : 0)
+        try check(ck_mount_setattr(rawValue, "", flags, UInt64(MOUNT_ATTR_IDMAP), 0, 0, UInt64(namespace.rawValue)))
+    }
 }

@@ -56,6 +56,10 @@ extension LaunchPlan {
     var mayBorrowMemory: Bool {
         guard flavour == .supervised, namespaces.new & (ck_CLONE_NEWUSER | ck_CLONE_NEWTIME) == 0 else { return false }
         if !process.noNewPrivileges, !process.seccompProgram.isEmpty { return false }
+        // It waits until somebody listens.
+        if process.listener != nil { return false }
+        // A copy into a tmpfs may take more memory than the container has.
+        for step in steps { if case .copyUp = step { return false } }
         for directory in cgroup?.directories ?? [] {
             for write in directory.writes where write.file == "memory.max" || write.file == "memory.limit_in_bytes" {
                 if let limit = UInt64(write.value), limit < 16 << 20 { return false }

@@ -29,6 +29,11 @@ extension ChildProcess {
             page.enter(.personality)
             try check(ck_personality(UInt(personality)))
         }
+        if let policy = plan.memoryPolicy {
+            page.enter(.memoryPolicy)
+            let mask = try policy.nodes.map { nodes throws(Errno) in try ProcessorList.mask(nodes) } ?? []
+            try check(unsafe ck_set_mempolicy(policy.mode, mask, mask.count * 8))
+        }
         if let list = plan.cpuAffinity {
             page.enter(.affinity)
             let mask = try ProcessorList.mask(list)

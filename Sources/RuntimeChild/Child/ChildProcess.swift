@@ -60,7 +60,7 @@ struct ChildProcess {
     /// Everything but the last step. `isAtRoot` says that the working directory is the container's root already.
     mutating func prepare(_ root: borrowing ContainerRoot, isAtRoot: Bool) throws(Errno) -> LastStep {
         // Made while memory can still be had without a filter's leave.
-        let image = ExecutableImage(plan)
+        let image = ExecutableImage(plan, home: plan.hasHome ? nil : HomeDirectory.find(uid: plan.uid, in: root))
         try connectStreams(root)
         try applyLimits()
         try applyLabels()
@@ -74,8 +74,7 @@ struct ChildProcess {
         ck_umask(plan.umask)
         ck_empty_signal_mask()
         if !plan.noNewPrivileges {
-            if parks { try park(image) }
-            try LastStep.load(plan.seccompProgram, plan.seccompFlags, page)
+            try parkAndFilter(image)
         }
         try applyCredentials()
         page.enter(.workingDirectory)
@@ -85,12 +84,14 @@ struct ChildProcess {
         if plan.noNewPrivileges {
             page.enter(.noNewPrivileges)
             try check(ck_prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+            if plan.listener != nil { try loadListeningFilter() }
             if parks { try park(image) }
         }
+        let isLast = plan.noNewPrivileges && plan.listener == nil
         let last = LastStep(
-            image: image, filter: plan.noNewPrivileges ? plan.seccompProgram : [], filterFlags: plan.seccompFlags, page: page)
+            image: image, filter: isLast ? plan.seccompProgram : [], filterFlags: plan.seccompFlags, page: page)
         // A filter stands already: what is let go on the way back might be denied.
-        if !plan.noNewPrivileges, !plan.seccompProgram.isEmpty { last.run() }
+        if !isLast, !plan.seccompProgram.isEmpty { last.run() }
         return last
     }
 
@@ -150,6 +151,13 @@ struct ChildProcess {
         if keyring != -Int(ENOSYS) { try check(keyring) }
     }
 
+    private func parkAndFilter(_ image: borrowing ExecutableImage) throws(Errno) {
+        // Its listener is handed over by the launcher, which may be gone when a parked process goes on.
+        if plan.listener != nil { try loadListeningFilter() }
+        if parks { try park(image) }
+        if plan.listener == nil { try LastStep.load(plan.seccompProgram, plan.seccompFlags, page) }
+    }
+
     /// The directory may have been swapped for a link out of the root: its name then reads "(unreachable)".
     private func checkWorkingDirectory() throws(Errno) {
         var buffer = [CChar](repeating: 0, count: 4096)
@@ -175,6 +183,8 @@ enum SetupMessage {
     static let parked = UInt8(ascii: "P")
     /// Child: stands before its change of root; the launcher answers with its pid, four bytes.
     static let hooks = UInt8(ascii: "H")
+    /// Child: loads a filter whose descriptor the launcher is to fetch.
+    static let listener = UInt8(ascii: "N")
     /// Launcher: the id maps are written, or go.
     static let proceed = UInt8(ascii: "G")
 }

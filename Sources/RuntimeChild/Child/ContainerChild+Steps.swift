@@ -47,6 +47,7 @@ extension ContainerChild {
         case .setDomainname(let name): try check(unsafe ck_setdomainname(name, name.utf8.count))
         case .setSysctl(let name, let value): try setSysctl(name, value)
         case .raiseLoopback: try check(ck_raise_loopback())
+        case .copyUp(let tree, let target): try copyUp(prepared.trees[Int(tree)], target)
         }
     }
 
@@ -58,6 +59,12 @@ extension ContainerChild {
             _ = try move(tree, root.ensure(path, isDirectory: status.format == UInt32(S_IFDIR)))
         }
         root.forgetDirectories()
+    }
+
+    private func copyUp(_ tree: SharedDescriptor, _ path: String) throws(Errno) {
+        guard try root.find(path) != nil else { return }
+        let source = try root.open(path, flags: O_RDONLY | O_DIRECTORY)
+        try tree.withDescriptor { target throws(Errno) in try TreeCopy.copyContents(of: source, to: target) }
     }
 
     /// False when there is no target.

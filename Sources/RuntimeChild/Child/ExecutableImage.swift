@@ -9,9 +9,10 @@ internal import SystemPackage
     private let candidates: CStringTable
     private let count: Int
 
-    init(_ plan: ProcessPlan) {
+    /// - Parameter home: added to the environment as HOME.
+    init(_ plan: ProcessPlan, home: String? = nil) {
         arguments = CStringTable(plan.arguments)
-        environment = CStringTable(plan.environment)
+        environment = CStringTable(home.map { plan.environment + ["HOME=" + $0] } ?? plan.environment)
         let paths = Self.candidates(plan)
         candidates = CStringTable(paths)
         count = paths.count

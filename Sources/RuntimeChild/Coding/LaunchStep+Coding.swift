@@ -62,6 +62,10 @@ extension LaunchStep {
             writer.append(name)
             writer.append(value)
         case .raiseLoopback: writer.append(UInt8(16))
+        case .copyUp(let tree, let target):
+            writer.append(UInt8(17))
+            writer.append(tree)
+            writer.append(target)
         }
     }
 
@@ -90,6 +94,7 @@ extension LaunchStep {
         case 14: self = .setDomainname(try reader.readString())
         case 15: self = .setSysctl(name: try reader.readString(), value: try reader.readString())
         case 16: self = .raiseLoopback
+        case 17: self = .copyUp(tree: try reader.read(), target: try reader.readString())
         default: throw .invalidValue
         }
     }

@@ -8,13 +8,7 @@ extension NamespacePlan {
             writer.append(joined.type)
             writer.append(joined.path)
         }
-        for mappings in [userMappings, groupMappings] {
-            writer.append(mappings) { writer, mapping in
-                writer.append(mapping.container)
-                writer.append(mapping.host)
-                writer.append(mapping.size)
-            }
-        }
+        for mappings in [userMappings, groupMappings] { Self.encode(mappings, &writer) }
         for offset in [monotonicOffset, boottimeOffset] {
             writer.append(offset != nil)
             guard let offset else { continue }
@@ -36,7 +30,15 @@ extension NamespacePlan {
         boottimeOffset = try Self.offset(&reader)
     }
 
-    private static func mappings(_ reader: inout FrameReader) throws(FrameError) -> [IDMapping] {
+    static func encode(_ mappings: [IDMapping], _ writer: inout FrameWriter) {
+        writer.append(mappings) { writer, mapping in
+            writer.append(mapping.container)
+            writer.append(mapping.host)
+            writer.append(mapping.size)
+        }
+    }
+
+    static func mappings(_ reader: inout FrameReader) throws(FrameError) -> [IDMapping] {
         try reader.readArray { reader throws(FrameError) in
             IDMapping(container: try reader.read(), host: try reader.read(), size: try reader.read())
         }

@@ -18,7 +18,8 @@ extension Launcher {
         let page = try SharedPage()
         let (process, setup) = try born(plan, container, page, streams.numbers, command)
         closeStreams(&streams)
-        let supervision = LaunchSupervision(process: process, page: page, setup: setup)
+        var supervision = LaunchSupervision(process: process, page: page, setup: setup)
+        supervision.listener = plan.process.listener
         let terminal = try supervision.proceed(parks: false)
         return LaunchedProcess(pid: process.pid, descriptor: process.descriptor, terminal: terminal)
     }

@@ -9,6 +9,8 @@ struct LaunchSupervision {
     let setup: SharedDescriptor
     /// See `CommandLaunch`.
     var runtimeHooks: (@Sendable (LaunchedProcess) -> Bool)?
+    /// Who is told of the filter's notifications.
+    var listener: SeccompListenerPlan?
 
     /// Follows the child until execve, or until it is parked.
     /// - Returns: the pty master, when it sent one.
@@ -24,6 +26,7 @@ struct LaunchSupervision {
             if size > 0 {
                 if byte == SetupMessage.parked && parks { return terminal }
                 if byte == SetupMessage.hooks { try runHooks() }
+                if byte == SetupMessage.listener { try handOverListener() }
                 continue
             }
             try conclude()
@@ -91,11 +94,7 @@ struct LaunchSupervision {
         do throws(Errno) {
             let pid = try process.descriptor.hostPid()
             let directory = try OwnedDescriptor.open("/proc/\(pid)", flags: O_PATH | O_DIRECTORY)
-            let lines = { (mappings: [NamespacePlan.IDMapping]) in
-                mappings.map { "\($0.container) \($0.host) \($0.size)\n" }.joined()
-            }
-            try ControlFile.write(lines(plan.userMappings), to: "uid_map", in: directory.rawValue)
-            try ControlFile.write(lines(plan.groupMappings), to: "gid_map", in: directory.rawValue)
+            try UserNamespace.write(plan.userMappings, plan.groupMappings, in: directory)
         } catch {
             end()
             throw LaunchFailure(.writeIDMaps, errno: error)

@@ -42,6 +42,7 @@ package enum Launcher {
                 root: plan.rootTree.map { prepared.trees[$0] })
             var supervision = LaunchSupervision(process: process, page: page, setup: setup)
             supervision.runtimeHooks = command?.runtimeHooks
+            supervision.listener = plan.process.listener
             if plan.namespaces.new & ck_CLONE_NEWUSER != 0 { try supervision.writeIDMaps(plan.namespaces) }
             return ParkedContainer(container, supervision, terminal: try supervision.proceed(parks: parks), isParked: parks)
         } catch {

@@ -10,6 +10,9 @@ internal import SystemPackage
         var errno: Int32
         /// Of exec: the pid of the process that the intermediate made.
         var pid: Int32
+        /// The descriptor of a filter, plus 1; and whether the launcher has taken it.
+        var listener: UInt32
+        var isListenerTaken: UInt32
     }
 
     private let record: UnsafeMutablePointer<Record>
@@ -33,6 +36,21 @@ internal import SystemPackage
     var pid: Int32 {
         get { unsafe record.pointee.pid }
         set { unsafe record.pointee.pid = newValue }
+    }
+
+    /// The child: the number of the filter's descriptor. The launcher: nil until the child has one.
+    var listener: CInt? {
+        get {
+            let number = unsafe ck_load(&record.pointee.listener)
+            return number == 0 ? nil : CInt(number - 1)
+        }
+        set { unsafe ck_store(&record.pointee.listener, newValue.map { UInt32($0) + 1 } ?? 0) }
+    }
+
+    /// The launcher has a copy of that descriptor, and the listener too.
+    var isListenerTaken: Bool {
+        get { unsafe ck_load(&record.pointee.isListenerTaken) != 0 }
+        set { unsafe ck_store(&record.pointee.isListenerTaken, newValue ? 1 : 0) }
     }
 
     var phase: LaunchPhase { LaunchPhase(rawValue: unsafe record.pointee.phase) ?? .crashed }

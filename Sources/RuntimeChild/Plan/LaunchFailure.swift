@@ -24,6 +24,9 @@ package enum LaunchPhase: UInt32, Sendable, CaseIterable {
     case runtimeHook
     /// A hook in the container: `index` says which, `errno` or `signal` why.
     case containerHook, startHook
+    case memoryPolicy
+    /// The descriptor of the filter cannot be handed to its listener.
+    case seccompListener
 }
 
 /// Why there is no process: phase, index within it (which tree, step, write, limit), errno, and the signal for `died`.

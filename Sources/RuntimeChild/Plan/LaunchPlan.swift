@@ -23,6 +23,8 @@ package struct LaunchPlan: Sendable, Hashable {
     /// Mount overlays by mount(2) instead of fsopen(2): for kernels that lack `lowerdir+` (before 6.7), and for tests. Not
     /// set there, the launch still works: the kernel refuses, and then mount(2) is tried.
     package var forcesLegacyOverlay = false
+    /// Trees whose mounts are id-mapped.
+    package var idMappedTrees: [IDMappedTree] = []
 
     package init(containerID: String, process: ProcessPlan) {
         self.containerID = containerID

@@ -32,6 +32,8 @@ package enum LaunchStep: Sendable, Hashable {
     case setSysctl(name: String, value: String)
     /// Sets IFF_UP on `lo` of a new network namespace.
     case raiseLoopback
+    /// Copies what is in the directory `target`, if there is one, into a tree that is attached there next (`tmpcopyup`).
+    case copyUp(tree: UInt32, target: String)
 }
 
 package enum DeviceType: UInt8, Sendable {

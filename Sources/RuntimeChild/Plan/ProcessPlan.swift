@@ -29,6 +29,9 @@ package struct ProcessPlan: Sendable, Hashable {
     package var personality: UInt32?
     /// CPU list as in the spec (`0-3,7`), applied by sched_setaffinity before exec.
     package var cpuAffinity: String?
+    package var memoryPolicy: MemoryPolicyPlan?
+    /// Who gets the notifications of the filter; the launcher hands the descriptor over before the program runs.
+    package var listener: SeccompListenerPlan?
 
     package init(arguments: [String]) { self.arguments = arguments }
 }

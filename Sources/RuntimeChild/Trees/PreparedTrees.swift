@@ -15,12 +15,29 @@ struct PreparedTrees {
                 trees.append(SharedDescriptor(try Self.prepare(tree, legacy: plan.forcesLegacyOverlay)))
             } catch { throw LaunchFailure(.prepareTree, index: UInt32(index), errno: error) }
         }
+        try mapIDs(plan.idMappedTrees)
         guard plan.namespaces.new & ck_CLONE_NEWUSER != 0 else { return }
         for (index, step) in plan.steps.enumerated() {
             guard case .makeDevice(let path, let type, _, _, _, _, _) = step, type != .fifo else { continue }
             do throws(Errno) {
                 devices[index] = SharedDescriptor(try OwnedDescriptor.cloneMount(path, recursive: false))
             } catch { throw LaunchFailure(.step, index: UInt32(index), errno: error) }
+        }
+    }
+
+    private func mapIDs(_ maps: [IDMappedTree]) throws(LaunchFailure) {
+        // Mounts of one container mostly share their mapping.
+        var last: (map: IDMappedTree, namespace: SharedDescriptor)?
+        for map in maps {
+            do throws(Errno) {
+                if last?.map.userMappings != map.userMappings || last?.map.groupMappings != map.groupMappings {
+                    last = (map, SharedDescriptor(try UserNamespace.make(map.userMappings, map.groupMappings)))
+                }
+                guard let namespace = last?.namespace else { continue }
+                try trees[Int(map.tree)].withDescriptor { mount throws(Errno) in
+                    try mount.setIDMapping(namespace, recursive: map.recursive)
+                }
+            } catch { throw LaunchFailure(.prepareTree, index: map.tree, errno: error) }
         }
     }
 

@@ -35,6 +35,8 @@ enum CgroupCompiler {
         if let pids = resources.pids { try PidsController.apply(pids, to: &builder) }
         if let blockIO = resources.blockIO { try BlockIOController.apply(blockIO, to: &builder) }
         if let limits = resources.hugepageLimits { try HugepageController.apply(limits, to: &builder) }
+        if let network = resources.network { try NetworkController.apply(network, to: &builder) }
+        if let rdma = resources.rdma { try RDMAController.apply(rdma, to: &builder) }
         try DevicesController.apply(resources.devices ?? [], to: &builder)
         // After the rest: a file named here wins over what was converted.
         if let unified = resources.unified { try UnifiedControls.apply(unified, to: &builder) }

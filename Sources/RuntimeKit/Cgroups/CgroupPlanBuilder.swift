@@ -34,8 +34,11 @@ struct CgroupPlanBuilder {
     }
 
     /// Adds a write to the directory of a hierarchy.
-    mutating func write(_ value: String, to file: String, in hierarchy: CgroupHierarchy, field: String) {
-        directories[index(of: hierarchy)].writes.append(.init(file: file, value: value, field: field))
+    /// - Parameter isOptional: its absence is harmless.
+    mutating func write(
+        _ value: String, to file: String, in hierarchy: CgroupHierarchy, field: String, isOptional: Bool = false
+    ) {
+        directories[index(of: hierarchy)].writes.append(.init(file: file, value: value, field: field, isOptional: isOptional))
     }
 
     /// Sets the device filter of the v2 directory.

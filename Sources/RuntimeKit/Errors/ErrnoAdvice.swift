@@ -11,6 +11,7 @@ enum ErrnoAdvice {
     enum Attempt: Sendable, CaseIterable {
         case executable, workingDirectory, mountSource, mount, containerPath, cgroup, cgroupControl, deviceFilter
         case clone, namespace, idMap, limit, oomScore, scheduler, ids, groups, capabilities, seccomp, sysctl, terminal, label
+        case seccompListener
     }
 
     /// A sentence, or nil where nothing better than the errno's own text is known.
@@ -115,6 +116,8 @@ enum ErrnoAdvice {
             "The kernel has no seccomp filters, or refuses a flag of linux.seccomp.flags."
         case (.seccomp, .noMemory):
             "The filters of this process are too long together: make the profile smaller."
+        case (.seccompListener, .noSuchFileOrDirectory), (.seccompListener, .connectionRefused):
+            "Start the program that listens on this socket first."
         case (.sysctl, .noSuchFileOrDirectory):
             "This kernel has no such parameter, or not in the container's namespaces."
         case (.sysctl, .invalidArgument):

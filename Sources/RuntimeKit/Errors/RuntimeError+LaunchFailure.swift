@@ -96,6 +96,7 @@ extension RuntimeError {
         case .setDomainname(let name): translation.error(.namespaceFailed, .field("domainname"), "`\(name)` cannot be set", .namespace)
         case .setSysctl(let name, let value):
             translation.error(.processSetupFailed, .field("linux.sysctl[\(name)]"), "`\(value)` cannot be set", .sysctl)
+        case .copyUp(_, let target): path(target, "what is there cannot be copied into the tmpfs (`tmpcopyup`)")
         case .raiseLoopback: translation.error(.namespaceFailed, .host, "the loopback interface cannot be switched on", .namespace)
         }
     }
@@ -153,6 +154,11 @@ struct LaunchFailureTranslation {
             error(
                 .hookFailed, .field("hooks.\(failure.phase == .startHook ? "startContainer" : "createContainer")[\(failure.index)]"),
                 failure.errno == .canceled ? "it ended with a failure" : "it cannot be run to its end", .executable)
+        case .memoryPolicy: error(.processSetupFailed, .field("linux.memoryPolicy"), "it cannot be set", .scheduler)
+        case .seccompListener:
+            error(
+                .seccompFailed, .field("linux.seccomp.listenerPath"),
+                "the listener at \(process.listener?.path ?? "") cannot be given the descriptor", .seccompListener)
         case .died:
             RuntimeError(
                 .diedBeforeExec, program, "the process was killed by signal \(failure.signal) before it ran the program",

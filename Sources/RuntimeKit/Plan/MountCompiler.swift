@@ -9,6 +9,8 @@ struct MountCompiler {
     let cgroup: CgroupPlan?
     let cgroups: CgroupHost
     var trees: [TreePlan]
+    /// Which of the trees are id-mapped.
+    var idMaps: [IDMappedTree] = []
     var steps: [LaunchStep] = []
     /// Mounts that become read-only when everything below them is in place.
     var finalSteps: [LaunchStep] = []
@@ -30,12 +32,19 @@ struct MountCompiler {
     private mutating func compile(
         _ mount: RuntimeConfiguration.MountEntry, at destination: String, before later: ArraySlice<String>, field: String
     ) throws(RuntimeError) {
-        if !(mount.uidMappings ?? []).isEmpty { throw .unsupported(field + ".uidMappings") }
-        if !(mount.gidMappings ?? []).isEmpty { throw .unsupported(field + ".gidMappings") }
         var options = try MountOptions(mount.options ?? [], field: field + ".options")
         if mount.type == "bind", options.bind == nil { options.bind = false }
+        if options.remounts { return try remount(options, at: destination, field: field) }
+        if options.copiesUp, mount.type != "tmpfs" || options.bind != nil {
+            throw .invalid(field + ".options", "`tmpcopyup` is an option of tmpfs")
+        }
         if options.bind != nil { return try bind(mount, options, at: destination, field: field) }
         guard let type = mount.type, !type.isEmpty, type != "none" else { throw .invalid(field + ".type", "is missing") }
+        if options.idMap != nil || !(mount.uidMappings ?? []).isEmpty || !(mount.gidMappings ?? []).isEmpty {
+            throw .unsupported(
+                options.idMap != nil ? field + ".options" : field + ".uidMappings",
+                "only what is bound is id-mapped: a new file system has no ids yet", advice: "Use it with `bind` or `rbind`.")
+        }
         for text in [type, mount.source ?? ""] where text.utf8.contains(0) { throw .invalid(field, "holds a NUL") }
         if !options.recursiveSet.isEmpty || !options.recursiveClear.isEmpty {
             // There is nothing below a new file system.
@@ -52,11 +61,16 @@ struct MountCompiler {
                 finalSteps.append(readOnly(destination))
             }
             let source = mount.source.flatMap { $0.isEmpty ? nil : $0 } ?? type
+            if !mountLabel.isEmpty, !["proc", "sysfs"].contains(type) { options.data.append(MountOption("context", mountLabel)) }
+            if options.copiesUp, namespaces.new & NamespaceFlag.user.rawValue != 0 {
+                throw .unsupported(field + ".options", "`tmpcopyup` does not work with a user namespace")
+            }
             if Self.ownedByNamespaces.contains(type) || namespaces.new & NamespaceFlag.user.rawValue != 0 {
                 // In a user namespace every file system is mounted by its own root.
                 steps.append(
                     .mount(type: type, source: source, target: destination, options: options.data, attributes: attributes.rawValue))
             } else {
+                if options.copiesUp { steps.append(.copyUp(tree: UInt32(trees.count), target: destination)) }
                 attach(.fileSystem(type: type, source: source, options: options.data, attributes: attributes.rawValue), at: destination)
             }
         }
@@ -71,7 +85,7 @@ struct MountCompiler {
         guard let source = mount.source, source.hasPrefix("/"), !source.utf8.contains(0) else {
             throw .invalid(field + ".source", "\"\(mount.source ?? "")\" is not an absolute path on the host")
         }
-        if let option = options.data.first {
+        if let option = options.data.first(where: { !Self.ignoredByBinds.contains($0.key) || $0.value != nil }) {
             throw .invalid(field + ".options", "`\(option.key)` is an option of a file system, which a bind mount does not make")
         }
         let isRecursive = options.bind == true
@@ -81,6 +95,7 @@ struct MountCompiler {
         let isWhole = asked.contains(.recursive) || asked == .shared || !isRecursive
         let hasOwn = !options.set.isEmpty || !options.clear.isEmpty
         let hasRecursive = !options.recursiveSet.isEmpty || !options.recursiveClear.isEmpty
+        try mapIDs(mount, options, field: field)
         attach(
             .bind(
                 source: source, recursive: isRecursive,
@@ -96,6 +111,50 @@ struct MountCompiler {
         }
         if !isWhole { steps.append(.setTargetPropagation(target: destination, flags: asked.rawValue)) }
     }
+
+    /// Words that only take back what is not so of a new mount.
+    private static let ignoredByBinds: Set<String> = ["async", "nomand", "nolazytime"]
+
+    /// The next tree is id-mapped when the configuration says so. See: runtime-spec config.md, "idmap".
+    private mutating func mapIDs(
+        _ mount: RuntimeConfiguration.MountEntry, _ options: MountOptions, field: String
+    ) throws(RuntimeError) {
+        var users = try NamespaceCompiler.mappings(mount.uidMappings, field + ".uidMappings")
+        var groups = try NamespaceCompiler.mappings(mount.gidMappings, field + ".gidMappings")
+        if users.isEmpty, groups.isEmpty {
+            guard options.idMap != nil else { return }
+            // Without maps of its own it shows the ids that the container has.
+            (users, groups) = (namespaces.userMappings, namespaces.groupMappings)
+            if users.isEmpty {
+                throw .invalid(
+                    field + ".options", "`idmap` needs uidMappings and gidMappings, or a user namespace whose maps it takes")
+            }
+        }
+        if users.isEmpty { throw .invalid(field + ".uidMappings", "is missing beside gidMappings") }
+        if groups.isEmpty { throw .invalid(field + ".gidMappings", "is missing beside uidMappings") }
+        idMaps.append(
+            IDMappedTree(
+                tree: UInt32(trees.count), recursive: options.idMap ?? false, userMappings: users, groupMappings: groups))
+    }
+
+    /// Attributes of a mount that is there by now.
+    private mutating func remount(_ options: MountOptions, at destination: String, field: String) throws(RuntimeError) {
+        if let option = options.data.first {
+            throw .unsupported(
+                field + ".options", "`remount` changes attributes of a mount, not `\(option.key)`, which is an option of a file system")
+        }
+        for (set, clear, recursive) in [
+            (options.set, options.clear, false), (options.recursiveSet, options.recursiveClear, true),
+        ] where !set.isEmpty || !clear.isEmpty {
+            steps.append(.setAttributes(target: destination, set: set.rawValue, clear: clear.rawValue, recursive: recursive))
+        }
+        if let propagation = options.propagation {
+            steps.append(.setTargetPropagation(target: destination, flags: propagation.rawValue))
+        }
+    }
+
+    /// SELinux label of new file systems.
+    private var mountLabel: String { configuration.linux?.mountLabel ?? "" }
 
     mutating func attach(_ tree: TreePlan, at target: String) {
         trees.append(tree)

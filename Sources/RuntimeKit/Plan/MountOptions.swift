@@ -13,6 +13,12 @@ struct MountOptions: Sendable, Hashable {
     var recursiveClear: MountAttributes = []
     /// What the configuration asks for; nil is nothing.
     var propagation: MountPropagation?
+    /// Whether the mount is id-mapped, and everything below it too; nil is not.
+    var idMap: Bool?
+    /// Whether a new tmpfs begins with what the directory below it holds.
+    var copiesUp = false
+    /// Whether it changes the mount that is there.
+    var remounts = false
     /// Parameters of the file system.
     var data: [MountOption] = []
 
@@ -23,10 +29,17 @@ struct MountOptions: Sendable, Hashable {
         for (index, option) in options.enumerated() {
             if option.isEmpty || option.utf8.contains(0) { throw .invalid("\(field)[\(index)]", "is empty or holds a NUL") }
             switch option {
-            case "defaults": continue
+            // The kernel's messages, and what is so anyway.
+            case "defaults", "silent", "loud", "noiversion": continue
             case "bind": bind = bind ?? false
             case "rbind": bind = true
-            case "remount", "tmpcopyup", "copy-symlink", "idmap", "ridmap", "nomand", "iversion", "noiversion", "silent", "loud":
+            case "idmap": idMap = idMap ?? false
+            case "ridmap": idMap = true
+            case "tmpcopyup": copiesUp = true
+            case "remount": remounts = true
+            case "mand":
+                throw .unsupported("\(field)[\(index)]", "the mount option `mand` is gone from the kernel (since 5.15)")
+            case "copy-symlink":
                 throw .unsupported("\(field)[\(index)]", "the mount option `\(option)` is not supported")
             default:
                 if let attribute = Self.attribute(option) {

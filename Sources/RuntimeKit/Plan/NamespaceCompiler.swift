@@ -51,8 +51,8 @@ struct NamespaceCompiler {
     }
 
     private func userMappings(_ plan: inout NamespacePlan, isNew: Bool) throws(RuntimeError) {
-        plan.userMappings = try mappings(configuration.linux?.uidMappings, "linux.uidMappings")
-        plan.groupMappings = try mappings(configuration.linux?.gidMappings, "linux.gidMappings")
+        plan.userMappings = try Self.mappings(configuration.linux?.uidMappings, "linux.uidMappings")
+        plan.groupMappings = try Self.mappings(configuration.linux?.gidMappings, "linux.gidMappings")
         for (name, mappings) in [("linux.uidMappings", plan.userMappings), ("linux.gidMappings", plan.groupMappings)] {
             if isNew, mappings.isEmpty { throw .invalid(name, "is missing, which a new user namespace needs") }
             if !isNew, !mappings.isEmpty { throw .invalid(name, "needs a new user namespace among linux.namespaces") }
@@ -64,7 +64,8 @@ struct NamespaceCompiler {
         }
     }
 
-    private func mappings(_ list: [RuntimeConfiguration.IDMapping]?, _ field: String) throws(RuntimeError) -> [NamespacePlan.IDMapping] {
+    /// Id maps as the kernel takes them.
+    static func mappings(_ list: [RuntimeConfiguration.IDMapping]?, _ field: String) throws(RuntimeError) -> [NamespacePlan.IDMapping] {
         var result: [NamespacePlan.IDMapping] = []
         for (index, entry) in (list ?? []).enumerated() {
             let field = "\(field)[\(index)]"

@@ -12,6 +12,8 @@ package struct PlanCompiler: Sendable {
     /// Whether it is for an OCI runtime command: a container engine looks for figures in every hierarchy of cgroup v1, and the command
     /// runs hooks.
     var isForEngine = false
+    /// What listeners of system calls are told: the bundle's directory.
+    var bundle = ""
 
     package init(features: HostFeatures, cgroups: CgroupHost, seccomp: SeccompCache) {
         self.features = features
@@ -28,11 +30,12 @@ package struct PlanCompiler: Sendable {
     package func compile(
         _ configuration: RuntimeConfiguration, container: ContainerID, root: RootSource, cgroupParent: CgroupParent?
     ) throws(RuntimeError) -> LaunchPlan {
-        try UnsupportedFields.check(configuration, allowsHooks: isForEngine)
+        try UnsupportedFields.check(configuration, features: features, allowsHooks: isForEngine)
         guard let process = configuration.process else { throw .invalid("process", "is missing, so there is nothing to start") }
         let namespaces = try NamespaceCompiler(configuration: configuration, features: features).compile()
         let processPlan = try ProcessCompiler(
-            process: process, configuration: configuration, features: features, seccomp: seccomp, isExec: false
+            process: process, configuration: configuration, features: features, seccomp: seccomp, isExec: false, bundle: bundle,
+            container: container.description
         ).compile()
         var plan = LaunchPlan(containerID: container.description, process: processPlan)
         plan.namespaces = namespaces
@@ -41,9 +44,10 @@ package struct PlanCompiler: Sendable {
         plan.cgroup = try cgroup(configuration, container: container, parent: cgroupParent)
 
         var mounts = MountCompiler(
-            configuration: configuration, namespaces: namespaces, cgroup: plan.cgroup, cgroups: cgroups, trees: [try rootTree(root)])
+            configuration: configuration, namespaces: namespaces, cgroup: plan.cgroup, cgroups: cgroups, trees: [try rootTree(root, label: configuration.linux?.mountLabel ?? "")])
         try mounts.compile()
         plan.trees = mounts.trees
+        plan.idMappedTrees = mounts.idMaps
         plan.steps = [.setPropagation(MountPropagation([.slave, .recursive]).rawValue), .attachRoot(tree: 0)]
         plan.steps += mounts.steps
         plan.steps += try DeviceCompiler.compile(configuration)
@@ -65,13 +69,16 @@ package struct PlanCompiler: Sendable {
     }
 
     /// Compiles a further process of a running container, which the shim moves into its namespaces and cgroup.
-    /// - Parameter configuration: the container's own; its filter and personality hold for every process.
+    /// - Parameters:
+    ///   - configuration: the container's own; its filter and personality hold for every process.
+    ///   - container: its name, which a listener of its filter is told.
     package func compile(
-        exec process: RuntimeConfiguration.Process, in configuration: RuntimeConfiguration
+        exec process: RuntimeConfiguration.Process, in configuration: RuntimeConfiguration, of container: ContainerID? = nil
     ) throws(RuntimeError) -> ExecPlan {
         ExecPlan(
             process: try ProcessCompiler(
-                process: process, configuration: configuration, features: features, seccomp: seccomp, isExec: true
+                process: process, configuration: configuration, features: features, seccomp: seccomp, isExec: true, bundle: bundle,
+                container: container?.description ?? ""
             ).compile())
     }
 
@@ -93,7 +100,7 @@ package struct PlanCompiler: Sendable {
         return nil
     }
 
-    private func rootTree(_ root: RootSource) throws(RuntimeError) -> TreePlan {
+    private func rootTree(_ root: RootSource, label: String) throws(RuntimeError) -> TreePlan {
         switch root {
         case .directory(let path):
             try check(path)
@@ -115,7 +122,8 @@ package struct PlanCompiler: Sendable {
             guard features.hasOverlay else {
                 throw .hostLacks("root.path", "the kernel has no overlay file system", advice: "Load the module: `modprobe overlay`.")
             }
-            return .overlay(lower: lower.map(\.string), upper: upper?.string, work: work?.string, options: [], attributes: 0)
+            return .overlay(lower: lower.map(\.string), upper: upper?.string, work: work?.string,
+                options: label.isEmpty ? [] : [MountOption("context", label)], attributes: 0)
         }
     }
 

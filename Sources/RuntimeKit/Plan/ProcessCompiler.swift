@@ -9,6 +9,9 @@ struct ProcessCompiler {
     let seccomp: SeccompCache
     /// Whether it is a further process of a running container.
     let isExec: Bool
+    /// What a listener of its filter is told.
+    let bundle: String
+    let container: String
 
     func compile() throws(RuntimeError) -> ProcessPlan {
         var plan = ProcessPlan(arguments: try arguments())
@@ -28,11 +31,15 @@ struct ProcessCompiler {
         plan.scheduler = try process.scheduler.map { scheduler throws(RuntimeError) in try SchedulerCompiler.compile(scheduler) }
         plan.ioPriority = try process.ioPriority.map { priority throws(RuntimeError) in try SchedulerCompiler.compile(priority) }
         plan.personality = try personality()
+        plan.memoryPolicy = try configuration.linux?.memoryPolicy.map { policy throws(RuntimeError) in
+            try MemoryPolicyCompiler.compile(policy)
+        }
         try affinity(&plan)
         if let profile = configuration.linux?.seccomp {
             try SeccompValidation.check(profile, features: features)
             plan.seccompProgram = try seccomp.program(for: profile)
             plan.seccompFlags = (profile.flags ?? []).reduce(0) { $0 | (SeccompNames.flag($1) ?? 0) }
+            plan.listener = SeccompListener.plan(profile, configuration: configuration, bundle: bundle, container: container, isExec: isExec)
         }
         return plan
     }

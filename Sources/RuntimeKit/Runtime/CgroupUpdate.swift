@@ -19,6 +19,7 @@ struct CgroupUpdate {
             plan.directories[index].writes.removeAll { $0.file.hasPrefix("devices.") }
             plan.directories[index].deviceProgram = []
         }
+        if resources.memory?.checkBeforeUpdate == true { try checkUsage(resources, plan) }
         for directory in plan.directories where !directory.writes.isEmpty {
             guard record.containerkit.cgroups.contains(where: { $0.path == directory.path }) else {
                 throw .hostLacks(
@@ -27,6 +28,16 @@ struct CgroupUpdate {
             }
             try write(directory)
         }
+    }
+
+    /// A limit below what is in use would have processes killed. See: runtime-spec config-linux.md, "checkBeforeUpdate".
+    private func checkUsage(_ resources: RuntimeConfiguration.Resources, _ plan: CgroupPlan) throws(RuntimeError) {
+        guard let limit = resources.memory?.limit, limit > 0, let used = CgroupStatistics(reading: plan).memoryBytes,
+            used > UInt64(limit)
+        else { return }
+        throw .invalid(
+            "linux.resources.memory.limit", "\(limit) is less than the \(used) bytes in use",
+            advice: "Choose a higher limit, or update without checkBeforeUpdate.")
     }
 
     /// In two passes: on v1 the limit of memory and that of memory with swap bound each other, so that the order depends on whether

@@ -46,7 +46,9 @@ struct Creation {
         guard let root = configuration.root, !root.path.isEmpty else { throw .invalid("root.path", "is missing") }
         let rootfs = try HostPath.real(
             FilePath(root.path).isAbsolute ? FilePath(root.path) : place.appending(root.path), field: "root.path")
-        var plan = try runtime.compiler().compile(
+        var compiler = runtime.compiler()
+        compiler.bundle = place.string
+        var plan = try compiler.compile(
             configuration, container: id, root: .directory(rootfs), cgroupParent: runtime.cgroupParent(for: configuration))
         plan.flavour = .oci
         hooks = try ContainerHooks(configuration.hooks)

@@ -19,7 +19,9 @@ extension CommandRuntime {
         default: break
         }
         guard let first = FirstProcess.descriptor(record) else { throw .state(id, "cannot exec in a stopped container") }
-        let plan = try compiler().compile(exec: options.process, in: try directory.configuration())
+        var compiler = compiler()
+        compiler.bundle = record.bundle
+        let plan = try compiler.compile(exec: options.process, in: try directory.configuration(), of: id)
         let container = LaunchedContainer(
             process: LaunchedProcess(pid: record.pid, descriptor: first, terminal: nil), cgroups: openCgroups(record),
             namespaces: record.containerkit.namespaces, root: nil)

@@ -46,6 +46,7 @@ enum SeccompNames {
         case .errno: 0x0005_0000 | (data ?? 1) & 0xffff
         case .trace: 0x7ff0_0000 | (data ?? 1) & 0xffff
         case .log: 0x7ffc_0000
+        case .notify: 0x7fc0_0000
         case .allow: 0x7fff_0000
         default: nil
         }
@@ -57,6 +58,7 @@ enum SeccompNames {
         case "SECCOMP_FILTER_FLAG_TSYNC": 1
         case "SECCOMP_FILTER_FLAG_LOG": 2
         case "SECCOMP_FILTER_FLAG_SPEC_ALLOW": 4
+        case "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV": 32
         default: nil
         }
     }

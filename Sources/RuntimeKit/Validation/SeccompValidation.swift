@@ -9,12 +9,7 @@ enum SeccompValidation {
         guard features.hasSeccompFilters else {
             throw .hostLacks(field, "the kernel has no seccomp filters", advice: "Use a kernel with CONFIG_SECCOMP_FILTER, or no filter.")
         }
-        if !(profile.listenerPath ?? "").isEmpty {
-            throw .unsupported(field + ".listenerPath", "notifications of system calls are not supported")
-        }
-        if !(profile.listenerMetadata ?? "").isEmpty {
-            throw .unsupported(field + ".listenerMetadata", "notifications of system calls are not supported")
-        }
+        try listener(profile)
         for (index, name) in (profile.architectures ?? []).enumerated() {
             guard SeccompNames.architecture(name) != nil || SeccompNames.foreign.contains(name) else {
                 throw .invalid("\(field).architectures[\(index)]", "\"\(name)\" is an unknown architecture")
@@ -26,6 +21,8 @@ enum SeccompValidation {
             }
         }
         try action(profile.defaultAction, profile.defaultErrnoRet, "\(field).defaultAction", "\(field).defaultErrnoRet")
+        // The launch itself makes calls behind the filter, and nobody listens yet.
+        if profile.defaultAction == .notify { throw .unsupported("\(field).defaultAction", "cannot ask a listener about every system call") }
         let isPermissive = profile.defaultAction == .allow || profile.defaultAction == .log || profile.defaultAction == .trace
         for (index, rule) in (profile.syscalls ?? []).enumerated() {
             let field = "\(field).syscalls[\(index)]"
@@ -52,10 +49,26 @@ enum SeccompValidation {
         }
     }
 
+    private static func listener(_ profile: RuntimeConfiguration.Seccomp) throws(RuntimeError) {
+        let path = profile.listenerPath ?? ""
+        if path.isEmpty {
+            if !(profile.listenerMetadata ?? "").isEmpty { throw .invalid(field + ".listenerMetadata", "needs listenerPath") }
+            for (index, rule) in (profile.syscalls ?? []).enumerated() where rule.action == .notify {
+                throw .invalid("\(field).syscalls[\(index)].action", "SCMP_ACT_NOTIFY needs listenerPath")
+            }
+            let flag = (profile.flags ?? []).firstIndex(of: "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV")
+            if let flag { throw .invalid("\(field).flags[\(flag)]", "needs listenerPath") }
+            return
+        }
+        // sun_path of man 7 unix holds 107 bytes.
+        guard path.hasPrefix("/"), !path.utf8.contains(0), path.utf8.count <= 107 else {
+            throw .invalid(field + ".listenerPath", "\"\(path)\" is no absolute path of at most 107 bytes")
+        }
+    }
+
     private static func action(
         _ action: RuntimeConfiguration.SeccompAction, _ data: UInt32?, _ field: String, _ dataField: String
     ) throws(RuntimeError) {
-        if action == .notify { throw .unsupported(field, "notifications of system calls are not supported") }
         guard SeccompNames.action(action, data: data) != nil else { throw .invalid(field, "\"\(action.rawValue)\" is an unknown action") }
         guard let data else { return }
         guard action == .errno || action == .trace else { throw .invalid(dataField, "has no meaning with \(action.rawValue)") }

@@ -2,20 +2,22 @@ internal import OCIModel
 
 /// Fields that are valid in the specification and that nothing here enforces: each is refused by its name.
 enum UnsupportedFields {
-    static func check(_ configuration: RuntimeConfiguration, allowsHooks: Bool) throws(RuntimeError) {
+    static func check(_ configuration: RuntimeConfiguration, features: HostFeatures, allowsHooks: Bool) throws(RuntimeError) {
         try version(configuration.ociVersion)
         if !allowsHooks { try hooks(configuration.hooks) }
         guard let linux = configuration.linux else { return }
         if !(linux.netDevices ?? [:]).isEmpty { throw .unsupported("linux.netDevices") }
-        if linux.intelRdt != nil { throw .unsupported("linux.intelRdt") }
-        if linux.memoryPolicy != nil { throw .unsupported("linux.memoryPolicy") }
-        if !(linux.mountLabel ?? "").isEmpty { throw .unsupported("linux.mountLabel") }
-        guard let resources = linux.resources else { return }
-        if let network = resources.network {
-            if network.classID != nil { throw .unsupported("linux.resources.network.classID") }
-            if !(network.priorities ?? []).isEmpty { throw .unsupported("linux.resources.network.priorities") }
+        if linux.intelRdt != nil {
+            guard HostFile.exists("/sys/fs/resctrl/schemata") else {
+                throw .hostLacks(
+                    "linux.intelRdt", "no resctrl file system is mounted",
+                    advice: "Mount it, where the processor has it: `mount -t resctrl resctrl /sys/fs/resctrl`.")
+            }
+            throw .unsupported("linux.intelRdt")
         }
-        if !(resources.rdma ?? [:]).isEmpty { throw .unsupported("linux.resources.rdma") }
+        if !(linux.mountLabel ?? "").isEmpty, !features.hasSELinux {
+            throw .hostLacks("linux.mountLabel", "SELinux is not enabled", advice: "Boot with selinux=1, or leave the label out.")
+        }
     }
 
     /// Every 1.x is a subset of what this package knows, or adds fields that a decoder does not see.

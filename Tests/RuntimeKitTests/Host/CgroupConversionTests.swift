@@ -79,11 +79,12 @@ import Testing
         #expect(
             try Configurations.writes(on: Configurations.unified, change) == [
                 "pids.max=20", "io.max=8:0 rbps=1000", "io.max=8:16 wiops=7", "hugetlb.2MB.max=4194304",
+                "hugetlb.2MB.rsvd.max=4194304",
             ])
         #expect(
             try Configurations.writes(on: Configurations.legacy, change) == [
                 "pids.max=20", "blkio.throttle.read_bps_device=8:0 1000", "blkio.throttle.write_iops_device=8:16 7",
-                "hugetlb.2MB.limit_in_bytes=4194304",
+                "hugetlb.2MB.limit_in_bytes=4194304", "hugetlb.2MB.rsvd.limit_in_bytes=4194304",
             ])
     }
 

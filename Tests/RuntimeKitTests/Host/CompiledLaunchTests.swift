@@ -1,7 +1,5 @@
 import BundleKit
-import Glibc
 import OCIModel
-import RuntimeChild
 import SystemPackage
 import TestSupport
 import Testing
@@ -11,25 +9,10 @@ import Testing
 /// Compiled plans, carried out: what the configuration says is what a program inside sees.
 @Suite(.needsRoot, .tags(.privileged), .serialized)
 struct CompiledLaunchTests {
-    /// Compiles a changed minimal configuration for this machine, runs it, and takes the cgroups away.
     private func run(
         on host: CgroupHost = .detect(), _ script: String, _ change: (inout RuntimeConfiguration) -> Void = { _ in }
     ) async throws -> Command.Result {
-        var configuration = Configurations.minimal
-        configuration.process?.args = ["sh", "-c", script]
-        configuration.process?.user = .init(uid: 0, gid: 0)
-        change(&configuration)
-        let parent = try CgroupParent(FilePath("/containerkit-test-\(getpid())-\(UInt32.random(in: 0 ... .max))"))
-        defer { host.removeParents() }
-        var result: Command.Result?
-        try await withProbe { probe, root throws in
-            let plan = try PlanCompiler(
-                features: .detect(cgroups: host), cgroups: host, seccomp: SeccompCache(directory: nil)
-            ).compile(configuration, container: try #require(ContainerID("one")), root: .directory(root), cgroupParent: parent)
-            if let cgroup = plan.cgroup { try host.prepare(for: cgroup) }
-            result = try probe.run("run", plan)
-        }
-        return try #require(result)
+        try await CompiledLaunch.run(on: host, script, change)
     }
 
     @Test func theDefaultFileSystemIsThere() async throws {

@@ -19,7 +19,7 @@ import Testing
         }
     }
 
-    @Test(arguments: unsupported + process + linux + mounts) func isRefusedByName(_ example: Case) throws {
+    @Test(arguments: unsupported + process + linux + mounts + applied) func isRefusedByName(_ example: Case) throws {
         do {
             _ = try Configurations.compile { example.change(&$0) }
             Issue.record("\(example.field) was accepted")
@@ -46,14 +46,6 @@ import Testing
         Case("hooks.poststart", .unsupportedField) { $0.hooks = .init(poststart: hook) },
         Case("hooks.poststop", .unsupportedField) { $0.hooks = .init(poststop: hook) },
         Case("linux.netDevices", .unsupportedField) { $0.linux?.netDevices = ["eth0": .init()] },
-        Case("linux.intelRdt", .unsupportedField) { $0.linux?.intelRdt = .init() },
-        Case("linux.memoryPolicy", .unsupportedField) { $0.linux?.memoryPolicy = .init(mode: "MPOL_BIND") },
-        Case("linux.mountLabel", .unsupportedField) { $0.linux?.mountLabel = "system_u:object_r:svirt_t:s0" },
-        Case("linux.resources.network.classID", .unsupportedField) { $0.linux?.resources = .init(network: .init(classID: 1)) },
-        Case("linux.resources.network.priorities", .unsupportedField) {
-            $0.linux?.resources = .init(network: .init(priorities: [.init(name: "lo", priority: 1)]))
-        },
-        Case("linux.resources.rdma", .unsupportedField) { $0.linux?.resources = .init(rdma: ["mlx": .init(hcaHandles: 1)]) },
         Case("linux.resources.memory.kernel", .unsupportedField) { $0.linux?.resources = .init(memory: .init(kernel: 1 << 20)) },
         Case("linux.resources.memory.swappiness", .unsupportedField) { $0.linux?.resources = .init(memory: .init(swappiness: 1)) },
         Case("linux.resources.memory.disableOOMKiller", .unsupportedField) {
@@ -64,18 +56,6 @@ import Testing
         Case("linux.resources.blockIO.leafWeight", .unsupportedField) { $0.linux?.resources = .init(blockIO: .init(leafWeight: 100)) },
         Case("linux.resources.unified[cgroup.procs]", .unsupportedField) { $0.linux?.resources = .init(unified: ["cgroup.procs": "0"]) },
         Case("linux.cgroupsPath", .unsupportedField) { $0.linux?.cgroupsPath = "system.slice:docker:one" },
-        Case("linux.seccomp.listenerPath", .unsupportedField) {
-            $0.linux?.seccomp = .init(defaultAction: .allow, listenerPath: "/run/listener")
-        },
-        Case("linux.seccomp.listenerMetadata", .unsupportedField) {
-            $0.linux?.seccomp = .init(defaultAction: .allow, listenerMetadata: "x")
-        },
-        Case("linux.seccomp.syscalls[0].action", .unsupportedField) {
-            $0.linux?.seccomp = .init(defaultAction: .allow, syscalls: [.init(names: ["mount"], action: .notify)])
-        },
-        Case("linux.seccomp.flags[0]", .unsupportedField) {
-            $0.linux?.seccomp = .init(defaultAction: .allow, flags: ["SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"])
-        },
         Case("process.user.username", .unsupportedField) { $0.process?.user = .init(username: "root") },
     ]
 
@@ -218,14 +198,62 @@ import Testing
         Case("mounts[7].type", .invalidField, mount(.init(destination: "/data"))),
         Case("mounts[7].source", .invalidField, mount(.init(destination: "/data", source: "here", options: ["bind"]))),
         Case("mounts[7].options", .invalidField, mount(.init(destination: "/data", source: "/", options: ["bind", "size=1"]))),
-        Case("mounts[7].options[0]", .unsupportedField, mount(.init(destination: "/data", type: "tmpfs", options: ["remount"]))),
-        Case("mounts[7].options[0]", .unsupportedField, mount(.init(destination: "/data", type: "tmpfs", options: ["tmpcopyup"]))),
-        Case("mounts[7].options[1]", .unsupportedField, mount(.init(destination: "/data", source: "/", options: ["bind", "idmap"]))),
+    ]
+
+    /// Of what is applied, what makes no sense.
+    static let applied: [Case] = [
+        Case("linux.intelRdt", .hostLacksFeature) { $0.linux?.intelRdt = .init(closID: "x") },
+        Case("linux.memoryPolicy.mode", .invalidField) { $0.linux?.memoryPolicy = .init(mode: "MPOL_NEAR") },
+        Case("linux.memoryPolicy.nodes", .invalidField) { $0.linux?.memoryPolicy = .init(mode: "MPOL_BIND") },
+        Case("linux.memoryPolicy.nodes", .invalidField) { $0.linux?.memoryPolicy = .init(mode: "MPOL_LOCAL", nodes: "0") },
+        Case("linux.memoryPolicy.flags[0]", .invalidField) {
+            $0.linux?.memoryPolicy = .init(mode: "MPOL_BIND", nodes: "0", flags: ["MPOL_F_FAST"])
+        },
+        Case("linux.memoryPolicy.flags", .invalidField) {
+            $0.linux?.memoryPolicy = .init(mode: "MPOL_BIND", nodes: "0", flags: ["MPOL_F_STATIC_NODES", "MPOL_F_RELATIVE_NODES"])
+        },
+        Case("linux.resources.network.classID", .hostLacksFeature) { $0.linux?.resources = .init(network: .init(classID: 1)) },
+        Case("linux.resources.network.priorities[0]", .hostLacksFeature) {
+            $0.linux?.resources = .init(network: .init(priorities: [.init(name: "lo", priority: 1)]))
+        },
+        Case("linux.resources.network.priorities[0].name", .invalidField) {
+            $0.linux?.resources = .init(network: .init(priorities: [.init(name: "l o", priority: 1)]))
+        },
+        Case("linux.resources.rdma[mlx]", .hostLacksFeature) { $0.linux?.resources = .init(rdma: ["mlx": .init(hcaHandles: 1)]) },
+        Case("linux.resources.rdma[mlx]", .invalidField) { $0.linux?.resources = .init(rdma: ["mlx": .init()]) },
+        Case("linux.seccomp.listenerPath", .invalidField) {
+            $0.linux?.seccomp = .init(defaultAction: .allow, listenerPath: "run/listener")
+        },
+        Case("linux.seccomp.listenerMetadata", .invalidField) { $0.linux?.seccomp = .init(defaultAction: .allow, listenerMetadata: "x") },
+        Case("linux.seccomp.syscalls[0].action", .invalidField) {
+            $0.linux?.seccomp = .init(defaultAction: .allow, syscalls: [.init(names: ["mount"], action: .notify)])
+        },
+        Case("linux.seccomp.defaultAction", .unsupportedField) {
+            $0.linux?.seccomp = .init(defaultAction: .notify, listenerPath: "/run/listener")
+        },
+        Case("linux.seccomp.flags[0]", .invalidField) {
+            $0.linux?.seccomp = .init(defaultAction: .allow, flags: ["SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"])
+        },
+        Case("linux.seccomp.flags[0]", .unsupportedField) {
+            $0.linux?.seccomp = .init(defaultAction: .allow, flags: ["SECCOMP_FILTER_FLAG_X"])
+        },
+        Case("mounts[7].options[0]", .unsupportedField, mount(.init(destination: "/data", type: "tmpfs", options: ["mand"]))),
+        Case("mounts[7].options[0]", .unsupportedField, mount(.init(destination: "/data", type: "tmpfs", options: ["copy-symlink"]))),
+        Case("mounts[7].options", .unsupportedField, mount(.init(destination: "/data", type: "tmpfs", options: ["remount", "size=1"]))),
+        Case("mounts[7].options", .invalidField, mount(.init(destination: "/data", source: "/", options: ["bind", "tmpcopyup"]))),
+        Case("mounts[7].options", .invalidField, mount(.init(destination: "/data", source: "/", options: ["bind", "idmap"]))),
+        Case("mounts[7].options", .unsupportedField, mount(.init(destination: "/data", type: "tmpfs", options: ["idmap"]))),
         Case(
-            "mounts[7].uidMappings", .unsupportedField,
+            "mounts[7].gidMappings", .invalidField,
             mount(
                 .init(
                     destination: "/data", source: "/", options: ["bind"],
                     uidMappings: [.init(containerID: 0, hostID: 0, size: 1)]))),
+        Case(
+            "mounts[7].uidMappings[0].size", .invalidField,
+            mount(
+                .init(
+                    destination: "/data", source: "/", options: ["bind"],
+                    uidMappings: [.init(containerID: 0, hostID: 0, size: 0)]))),
     ]
 }

@@ -5,8 +5,7 @@ internal import OCIModel
 enum CPUController {
     static func apply(_ cpu: RuntimeConfiguration.CPU, to builder: inout CgroupPlanBuilder) throws(RuntimeError) {
         let field = "linux.resources.cpu"
-        for (name, isSet) in [("realtimeRuntime", (cpu.realtimeRuntime ?? 0) != 0), ("realtimePeriod", (cpu.realtimePeriod ?? 0) != 0)]
-        where isSet { throw .unsupported("\(field).\(name)") }
+        try realTime(cpu, field, &builder)
         // Zero is "not set" in the configurations of all engines.
         let shares = cpu.shares.flatMap { $0 == 0 ? nil : $0 }
         let period = cpu.period.flatMap { $0 == 0 ? nil : $0 }
@@ -47,6 +46,22 @@ enum CPUController {
             builder.write("\(burst)", to: file, in: hierarchy, field: field + ".burst")
         }
         if isIdle { builder.write("1", to: "cpu.idle", in: hierarchy, field: field + ".idle") }
+    }
+
+    /// Real-time scheduling exists on v1 only. The period first: the runtime may not pass it.
+    private static func realTime(
+        _ cpu: RuntimeConfiguration.CPU, _ field: String, _ builder: inout CgroupPlanBuilder
+    ) throws(RuntimeError) {
+        let controls = [
+            ("realtimePeriod", cpu.realtimePeriod.map { "\($0)" }, "cpu.rt_period_us"),
+            ("realtimeRuntime", cpu.realtimeRuntime.map { "\($0)" }, "cpu.rt_runtime_us"),
+        ]
+        for (name, value, file) in controls {
+            guard let value, value != "0" else { continue }
+            let hierarchy = try builder.require("cpu", for: "\(field).\(name)")
+            if hierarchy.isUnified { throw .unsupported("\(field).\(name)", "exists on cgroup v1 only") }
+            builder.write(value, to: file, in: hierarchy, field: "\(field).\(name)")
+        }
     }
 
     /// The v2 weight for v1 shares: a curve through (2, 1), (1024, 100) and (262144, 10000), so that the default of the one

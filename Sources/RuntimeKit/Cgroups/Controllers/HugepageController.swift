@@ -13,8 +13,11 @@ enum HugepageController {
             }
             guard seen.insert(limit.pageSize).inserted else { throw .invalid(field + ".pageSize", "\(limit.pageSize) is listed twice") }
             let hierarchy = try builder.require("hugetlb", for: field)
-            let file = "hugetlb.\(limit.pageSize)." + (hierarchy.isUnified ? "max" : "limit_in_bytes")
-            builder.write("\(limit.limit)", to: file, in: hierarchy, field: field + ".limit")
+            let file = hierarchy.isUnified ? "max" : "limit_in_bytes"
+            builder.write("\(limit.limit)", to: "hugetlb.\(limit.pageSize).\(file)", in: hierarchy, field: field + ".limit")
+            // Reservations too, since Linux 5.7: a mapping beyond the limit fails instead of a later access.
+            builder.write(
+                "\(limit.limit)", to: "hugetlb.\(limit.pageSize).rsvd.\(file)", in: hierarchy, field: field + ".limit", isOptional: true)
         }
     }
 }
