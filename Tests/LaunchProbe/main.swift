@@ -12,6 +12,7 @@ import SystemPackage
 //   exec     launches, executes the second plan in it, waits for that, kills, removes
 //   connect  launches, connects to port 8080 inside, copies what it says to standard output, kills, removes
 //   loop     runs the plan <n> times and prints the microseconds of each
+//   hooks    creates with a hook of each kind: <launcher's> <before the change of root> <before the start> <seconds>, `-` for none
 //   leaks    tries the plan <n> times, then prints how many descriptors and children there are more than before
 //   terminal as run, and copies the pty master to standard output
 
@@ -72,6 +73,22 @@ func drain(_ descriptor: CInt) {
     }
 }
 
+func hooks(_ arguments: [String]) -> CommandLaunch {
+    let timeout = Int(arguments[4])
+    func plan(_ path: String) -> [HookPlan] {
+        path == "-" ? [] : [HookPlan(path: path, arguments: [path, "argument"], environment: ["MARK=mark"], timeout: timeout)]
+    }
+    var command = CommandLaunch()
+    let own = plan(arguments[1])
+    command.runtimeHooks = { process in
+        own.allSatisfy { (try? HookProcess.run($0, state: "{\"pid\":\(process.pid)}")) != nil }
+    }
+    command.containerHooks = plan(arguments[2])
+    command.startHooks = plan(arguments[3])
+    command.hookState = ("{\"pid\":", "}")
+    return command
+}
+
 func main(_ mode: String, _ arguments: [String]) throws -> CInt {
     let plan = try LaunchPlan(decoding: read(arguments[0]))
     switch mode {
@@ -80,6 +97,13 @@ func main(_ mode: String, _ arguments: [String]) throws -> CInt {
         print("parked \(parked.container.process.pid)")
         if mode == "abandon" { return 0 }
         usleep(50_000)
+        try parked.start()
+        let status = try wait(parked.container.process)
+        try CgroupRemoval.remove(parked.container.cgroups)
+        return status
+    case "hooks":
+        let parked = try Launcher.create(plan, streams: try streams(plan.process), command: hooks(arguments))
+        print("between", to: 1)
         try parked.start()
         let status = try wait(parked.container.process)
         try CgroupRemoval.remove(parked.container.cgroups)

@@ -123,17 +123,30 @@ extension ContainerChild {
 
     private func setSysctl(_ name: String, _ value: String) throws(Errno) {
         let path = "sys/" + (name.contains("/") ? name : String(name.map { $0 == "." ? "/" : $0 }))
-        // Without waiting: an image without /proc may have a named pipe there that nobody ever reads.
-        if let file = try? root.open("/proc/" + path, flags: O_WRONLY | O_NONBLOCK), file.isOnProc {
+        if let proc = try? root.open("/proc", flags: O_PATH | O_DIRECTORY), proc.isRootOfProc,
+            let file = try? OwnedDescriptor.open(path, at: proc, flags: O_WRONLY | O_NONBLOCK, resolve: .withinOneProc)
+        {
             return try file.write(value)
         }
-        // No /proc in the container, or something that only looks like one.
+        // No /proc in the container, something that only looks like one, or something mounted over the parameter.
         let proc = try FileSystemContext.mount("proc", source: "proc", options: [], attributes: 0)
-        try OwnedDescriptor.open(path, at: proc, flags: O_WRONLY, resolve: .hostile).write(value)
+        try OwnedDescriptor.open(path, at: proc, flags: O_WRONLY, resolve: .withinOneProc).write(value)
     }
 }
 
 extension OwnedDescriptor {
     /// True when the file lies on procfs: an image may put anything else at /proc.
     var isOnProc: Bool { ck_file_system_type(rawValue) == Int(ck_PROC_SUPER_MAGIC) }
+
+    /// True for the uppermost directory of a procfs (PROC_ROOT_INO): no part of one that was bound there.
+    var isRootOfProc: Bool {
+        var status = stat()
+        guard isOnProc, unsafe ck_fstat(rawValue, &status) == 0 else { return false }
+        return status.st_ino == 1
+    }
+}
+
+extension ResolveFlags {
+    /// A link or a mount in a procfs would lead a write to another file of it (CVE-2025-52881): being on procfs is not enough.
+    static let withinOneProc: ResolveFlags = [.beneath, .noSymlinks, .noMagicLinks, .noMountCrossing]
 }

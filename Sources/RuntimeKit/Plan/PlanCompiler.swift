@@ -44,7 +44,8 @@ package struct PlanCompiler: Sendable {
         plan.cgroup = try cgroup(configuration, container: container, parent: cgroupParent)
 
         var mounts = MountCompiler(
-            configuration: configuration, namespaces: namespaces, cgroup: plan.cgroup, cgroups: cgroups, trees: [try rootTree(root, label: configuration.linux?.mountLabel ?? "")])
+            configuration: configuration, namespaces: namespaces, cgroup: plan.cgroup, cgroups: cgroups,
+            trees: [try rootTree(root, label: configuration.linux?.mountLabel ?? "")])
         try mounts.compile()
         plan.trees = mounts.trees
         plan.idMappedTrees = mounts.idMaps
@@ -122,7 +123,8 @@ package struct PlanCompiler: Sendable {
             guard features.hasOverlay else {
                 throw .hostLacks("root.path", "the kernel has no overlay file system", advice: "Load the module: `modprobe overlay`.")
             }
-            return .overlay(lower: lower.map(\.string), upper: upper?.string, work: work?.string,
+            return .overlay(
+                lower: lower.map(\.string), upper: upper?.string, work: work?.string,
                 options: label.isEmpty ? [] : [MountOption("context", label)], attributes: 0)
         }
     }

@@ -39,7 +39,8 @@ struct ProcessCompiler {
             try SeccompValidation.check(profile, features: features)
             plan.seccompProgram = try seccomp.program(for: profile)
             plan.seccompFlags = (profile.flags ?? []).reduce(0) { $0 | (SeccompNames.flag($1) ?? 0) }
-            plan.listener = SeccompListener.plan(profile, configuration: configuration, bundle: bundle, container: container, isExec: isExec)
+            plan.listener = SeccompListener.plan(
+                profile, configuration: configuration, bundle: bundle, container: container, isExec: isExec)
         }
         return plan
     }

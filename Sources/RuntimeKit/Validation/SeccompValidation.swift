@@ -22,7 +22,9 @@ enum SeccompValidation {
         }
         try action(profile.defaultAction, profile.defaultErrnoRet, "\(field).defaultAction", "\(field).defaultErrnoRet")
         // The launch itself makes calls behind the filter, and nobody listens yet.
-        if profile.defaultAction == .notify { throw .unsupported("\(field).defaultAction", "cannot ask a listener about every system call") }
+        if profile.defaultAction == .notify {
+            throw .unsupported("\(field).defaultAction", "cannot ask a listener about every system call")
+        }
         let isPermissive = profile.defaultAction == .allow || profile.defaultAction == .log || profile.defaultAction == .trace
         for (index, rule) in (profile.syscalls ?? []).enumerated() {
             let field = "\(field).syscalls[\(index)]"

@@ -1,5 +1,3 @@
-import FoundationEssentials
-import JSONCoding
 import OCIModel
 import SystemPackage
 import TestSupport
@@ -30,11 +28,19 @@ import Testing
         #expect(throws: RuntimeError.self) { try compile("bad/\(name)") }
     }
 
-    private func read(_ text: String) throws -> RuntimeConfiguration {
-        try TestDirectory.scoped { directory in
-            let file = directory.appending("config.json")
-            try Files.write(text, to: file)
-            return try BundleConfiguration.read(file.string).configuration
+    /// Unknown members are ignored, as the specification demands. Of a member that is there twice the last counts, as everywhere.
+    @Test func unknownAndDoubledMembers() throws {
+        let text = #"{"cwd":"/a","cwd":"/b","future":{"x":[1]},"args":["true"]}"#
+        let process = try BundleConfiguration.decode(RuntimeConfiguration.Process.self, Array(text.utf8), of: "process")
+        #expect(process.cwd == "/b")
+        #expect(process.args == ["true"])
+    }
+
+    /// Ids are 32 bits, strictly (CVE-2026-30892).
+    @Test(arguments: ["-1", "4294967296", "1.5", "\"0\"", "1e3x"]) func idsAreStrict(_ number: String) {
+        let text = #"{"cwd":"/","args":["true"],"user":{"uid":\#(number),"gid":0}}"#
+        #expect(throws: RuntimeError.self) {
+            try BundleConfiguration.decode(RuntimeConfiguration.Process.self, Array(text.utf8), of: "process")
         }
     }
 }

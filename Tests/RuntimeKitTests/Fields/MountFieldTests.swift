@@ -24,12 +24,14 @@ struct MountFieldTests {
 
     @Test func idsAreMappedByTheMountsOwnMaps() async throws {
         try await withSource { source in
+            // The directory's owner has to have a mapping for something to be made in it.
+            let others = [Mapping(containerID: 7, hostID: 0, size: 1), Mapping(containerID: 0, hostID: 9, size: 1)]
             let result = try await CompiledLaunch.run("stat -c '%u %g' /data/file; touch /data/new; stat -c %u /data/new") {
                 $0.mounts?.append(
                     .init(
                         destination: "/data", type: "bind", source: source.string, options: ["bind", "idmap"],
-                        uidMappings: [Mapping(containerID: 1000, hostID: 2000, size: 1), Mapping(containerID: 7, hostID: 0, size: 1)],
-                        gidMappings: [Mapping(containerID: 1001, hostID: 3000, size: 1), Mapping(containerID: 7, hostID: 0, size: 1)]))
+                        uidMappings: [Mapping(containerID: 1000, hostID: 2000, size: 1)] + others,
+                        gidMappings: [Mapping(containerID: 1001, hostID: 3000, size: 1)] + others))
             }
             #expect(result.standardOutput == "2000 3000\n0\n", "\(result.standardError)")
             var status = stat()
@@ -48,6 +50,8 @@ struct MountFieldTests {
                 $0.linux?.gidMappings = [.init(containerID: 0, hostID: 100000, size: 65536)]
                 $0.mounts?.append(.init(destination: "/data", source: source.string, options: ["bind", "idmap"]))
                 $0.mounts?.append(.init(destination: "/plain", source: source.string, options: ["bind"]))
+            } prepare: { root in
+                _ = try Command.run("chown", "-R", "100000:100000", root.string)
             }
             #expect(result.standardOutput == "1000 1001\n65534 65534\n 0 100000 65536\n", "\(result.standardError)")
         }

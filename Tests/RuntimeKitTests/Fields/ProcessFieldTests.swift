@@ -18,7 +18,8 @@ struct ProcessFieldTests {
             $0.process?.user = .init(uid: UInt32(uid) ?? 0, gid: 0)
             $0.process?.env = ["PATH=/bin"] + environment
         } prepare: { root in
-            try Files.write("root:x:0:0:root:/root:/bin/sh\nseven:x:7:7::/seven:\neight:x:8:8::relative:\n", to: root.appending("etc/passwd"))
+            try Files.write(
+                "root:x:0:0:root:/root:/bin/sh\nseven:x:7:7::/seven:\neight:x:8:8::relative:\n", to: root.appending("etc/passwd"))
         }
         #expect(result.standardOutput == expected + "\n", "\(result.standardError)")
     }

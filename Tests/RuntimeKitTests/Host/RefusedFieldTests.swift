@@ -202,6 +202,10 @@ import Testing
 
     /// Of what is applied, what makes no sense.
     static let applied: [Case] = [
+        Case("linux.personality.flags", .unsupportedField) { $0.linux?.personality = .init(domain: "LINUX", flags: ["X"]) },
+        Case("linux.resources.blockIO.weightDevice[0].leafWeight", .unsupportedField) {
+            $0.linux?.resources = .init(blockIO: .init(weightDevice: [.init(major: 8, minor: 0, weight: 10, leafWeight: 10)]))
+        },
         Case("linux.intelRdt", .hostLacksFeature) { $0.linux?.intelRdt = .init(closID: "x") },
         Case("linux.memoryPolicy.mode", .invalidField) { $0.linux?.memoryPolicy = .init(mode: "MPOL_NEAR") },
         Case("linux.memoryPolicy.nodes", .invalidField) { $0.linux?.memoryPolicy = .init(mode: "MPOL_BIND") },
