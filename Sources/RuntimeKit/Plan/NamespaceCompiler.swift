@@ -29,6 +29,12 @@ struct NamespaceCompiler {
                     throw .unsupported(field + ".path", "a mount namespace cannot be shared: the container's root is mounted in its own")
                 }
                 try Self.check(path, is: flag, field: field + ".path")
+                if namespace.type == .user {
+                    // The container's mount namespace would belong to the engine's user namespace, where the process has no rights then.
+                    throw .unsupported(
+                        field + ".path", "a user namespace cannot be joined, only made",
+                        advice: "Leave the path out and give linux.uidMappings and linux.gidMappings.")
+                }
             } else if namespace.type == .cgroup {
                 plan.newCgroup = true
             } else {

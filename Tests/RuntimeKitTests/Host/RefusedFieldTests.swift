@@ -103,6 +103,9 @@ import Testing
         Case("linux.namespaces[1].path", .invalidField) { $0.linux?.namespaces?[1].path = "/proc/self/ns/uts" },
         Case("linux.namespaces[1].path", .namespaceFailed) { $0.linux?.namespaces?[1].path = "/nowhere" },
         Case("linux.namespaces[4].path", .unsupportedField) { $0.linux?.namespaces?[4].path = "/proc/self/ns/mnt" },
+        Case("linux.namespaces[6].path", .unsupportedField) {
+            $0.linux?.namespaces?.append(.init(type: .user, path: "/proc/self/ns/user"))
+        },
         Case("linux.uidMappings", .invalidField) { $0.linux?.namespaces?.append(.init(type: .user)) },
         Case("linux.uidMappings", .invalidField) { $0.linux?.uidMappings = [.init(containerID: 0, hostID: 1, size: 1)] },
         Case("linux.uidMappings[1]", .invalidField) {

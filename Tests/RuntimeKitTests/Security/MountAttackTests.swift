@@ -40,7 +40,7 @@ struct MountAttackTests {
                     "cd \(attack.volume); ln -s \(Attack.wayOut(attack.host)) out; mkdir a b; while :; do mv -T a t; mv -T out a; mv -T a out; mv -T t a; done",
                 ]))
             defer { swapper.stop() }
-            for _ in 0..<20 {
+            for _ in 0..<8 {
                 let result = try await CompiledLaunch.run("ls \(attack.host) 2> /dev/null; grep -c ' /vol' /proc/mounts") {
                     $0.mounts?.append(.init(destination: "/vol", source: attack.volume.string, options: ["bind"]))
                     $0.mounts?.append(.init(destination: "/vol/a", source: attack.host.string, options: ["bind", "ro"]))
