@@ -94,7 +94,7 @@ public struct RuntimeConversion: Sendable {
         linux.maskedPaths = Defaults.maskedPaths
         linux.readonlyPaths = Defaults.readonlyPaths
 
-        let annotations = image.labels.merging(options.labels) { $1 }.merging(options.annotations) { $1 }
+        let annotations = image.annotations.merging(image.labels) { $1 }.merging(options.labels) { $1 }.merging(options.annotations) { $1 }
         return RuntimeConfiguration(
             root: .init(path: rootPath, readonly: options.readOnlyRoot), mounts: try mounts(), process: process, hostname: hostname,
             annotations: annotations.isEmpty ? nil : annotations, linux: linux)

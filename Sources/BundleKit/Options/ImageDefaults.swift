@@ -13,6 +13,9 @@ public struct ImageDefaults: Sendable, Hashable {
     /// `SIGTERM`, `15`; nil is SIGTERM.
     public var stopSignal: String?
     public var labels: [String: String]
+    /// What else the image says of itself, under the names that the specification gives it (image-spec 1.1, conversion.md, "Annotation
+    /// Fields"). Labels of the same name win.
+    public var annotations: [String: String]
     /// Paths that the image declares as volumes. They are part of the container's own root here.
     public var volumes: [String]
     /// `80/tcp`.
@@ -20,7 +23,8 @@ public struct ImageDefaults: Sendable, Hashable {
 
     public init(
         entrypoint: [String] = [], command: [String] = [], environment: [String] = [], user: String = "", workingDirectory: String = "",
-        stopSignal: String? = nil, labels: [String: String] = [:], volumes: [String] = [], exposedPorts: [String] = []
+        stopSignal: String? = nil, labels: [String: String] = [:], annotations: [String: String] = [:], volumes: [String] = [],
+        exposedPorts: [String] = []
     ) {
         self.entrypoint = entrypoint
         self.command = command
@@ -29,6 +33,7 @@ public struct ImageDefaults: Sendable, Hashable {
         self.workingDirectory = workingDirectory
         self.stopSignal = stopSignal
         self.labels = labels
+        self.annotations = annotations
         self.volumes = volumes
         self.exposedPorts = exposedPorts
     }
@@ -42,6 +47,19 @@ extension ImageDefaults {
             entrypoint: config?.entrypoint ?? [], command: config?.command ?? [], environment: config?.environment ?? [],
             user: config?.user ?? "", workingDirectory: config?.workingDirectory ?? "",
             stopSignal: config?.stopSignal.flatMap { $0.isEmpty ? nil : $0 }, labels: config?.labels ?? [:],
-            volumes: (config?.volumes ?? [:]).keys.sorted(), exposedPorts: (config?.exposedPorts ?? [:]).keys.sorted())
+            annotations: Self.annotations(configuration), volumes: (config?.volumes ?? [:]).keys.sorted(),
+            exposedPorts: (config?.exposedPorts ?? [:]).keys.sorted())
+    }
+
+    private static func annotations(_ configuration: ImageConfiguration) -> [String: String] {
+        let ports = (configuration.config?.exposedPorts ?? [:]).keys.sorted().joined(separator: ",")
+        let facts = [
+            "os": configuration.os, "architecture": configuration.architecture, "variant": configuration.variant,
+            "author": configuration.author, "created": configuration.created, "stopSignal": configuration.config?.stopSignal,
+            "exposedPorts": ports,
+        ]
+        var annotations: [String: String] = [:]
+        for case (let name, let value?) in facts where !value.isEmpty { annotations["org.opencontainers.image.\(name)"] = value }
+        return annotations
     }
 }

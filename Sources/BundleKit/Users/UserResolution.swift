@@ -6,6 +6,7 @@ internal import SystemPackage
 package struct ResolvedUser: Sendable, Hashable {
     package var user: UInt32
     package var group: UInt32
+    /// The own group first.
     package var additionalGroups: [UInt32]
     /// Of /etc/passwd, else `/`.
     package var home: String
@@ -59,6 +60,8 @@ enum UserResolution {
         } else {
             resolved.group = try group(groupPart, groups, specification)
         }
+        // The own group too, as Docker since CVE-2022-36109: else a set-group-id program leaves it, and with it what is forbidden to it.
+        resolved.additionalGroups.insert(resolved.group, at: 0)
         for name in extra { resolved.additionalGroups.append(try group(name, groups, name)) }
         var seen: Set<UInt32> = []
         resolved.additionalGroups = resolved.additionalGroups.filter { seen.insert($0).inserted }

@@ -27,15 +27,15 @@ struct UserTests {
 
     @Test func `names, ids, groups`() throws {
         #expect(Self.passwords.map(\.name) == ["root", "app", "1000"])
-        #expect(try resolve("") == [0, 0])
-        #expect(try resolve("app") == [1000, 1000, 50, 10])
-        #expect(try resolve("app:root") == [1000, 0])
-        #expect(try resolve("app:4") == [1000, 4])
-        #expect(try resolve("12:34") == [12, 34])
-        #expect(try resolve("12") == [12, 0])
-        #expect(try resolve(":staff") == [0, 50])
-        #expect(try resolve("1000") == [77, 78])
-        #expect(try resolve("app", ["7", "staff", "wheel"]) == [1000, 1000, 50, 10, 7])
+        #expect(try resolve("") == [0, 0, 0])
+        #expect(try resolve("app") == [1000, 1000, 1000, 50, 10])
+        #expect(try resolve("app:root") == [1000, 0, 0])
+        #expect(try resolve("app:4") == [1000, 4, 4])
+        #expect(try resolve("12:34") == [12, 34, 34])
+        #expect(try resolve("12") == [12, 0, 0])
+        #expect(try resolve(":staff") == [0, 50, 50])
+        #expect(try resolve("1000") == [77, 78, 78])
+        #expect(try resolve("app", ["7", "staff", "wheel"]) == [1000, 1000, 1000, 50, 10, 7])
         for bad in ["nobody", "-1", "4294967295", "99999999999", "+1", " 1", "0x1", "app:nope", "app:-1", "app:1:2", "broken"] {
             #expect(throws: BundleError.self, "\(bad)") { try resolve(bad) }
         }

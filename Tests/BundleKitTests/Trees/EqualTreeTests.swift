@@ -67,8 +67,12 @@ struct EqualTreeTests {
     }
 
     @Test(arguments: TreeImage.all)
-    func `in order, reversed and at random`(_ image: TreeImage) async throws {
-        try await TestDirectory.with("trees") { directory in
+    func `in order, reversed and at random`(_ image: TreeImage) async throws { try await compare(image) }
+
+    @Test func `a hundred thousand files`() async throws { try await compare(.many(100_000), in: TestDirectory.memory) }
+
+    private func compare(_ image: TreeImage, in place: FilePath? = nil) async throws {
+        try await TestDirectory.with("trees", in: place) { directory in
             var test = TestImage(layers: image.layers.map { $0.finished() })
             test.compression = .gzip
             let (blobs, layers) = try UnpackerTests.describe(test, in: directory)

@@ -11,7 +11,7 @@ enum TreeListing {
 
     static func of(_ root: FilePath) throws -> [String: String] {
         var lines: [String: String] = [:]
-        try add(root, "", &lines)
+        try add(root.string, "", &lines)
         return lines
     }
 
@@ -36,28 +36,39 @@ enum TreeListing {
         return words.joined(separator: " ")
     }
 
-    private static func add(_ path: FilePath, _ name: String, _ lines: inout [String: String]) throws {
+    // Paths are strings here: a hundred thousand values of FilePath take a debug build a minute.
+    private static func add(_ path: String, _ name: String, _ lines: inout [String: String]) throws {
         var status = stat()
-        guard lstat(path.string, &status) == 0 else { throw Unreadable(path: path) }
+        guard lstat(path, &status) == 0 else { throw Unreadable(path: FilePath(path)) }
         let kind = status.st_mode & 0o170000
         var line = "\(String(status.st_mode, radix: 8)) \(status.st_uid):\(status.st_gid)"
         line += " \(status.st_mtim.tv_sec).\(status.st_mtim.tv_nsec)"
         switch kind {
-        case 0o100000: line += " links \(status.st_nlink) size \(status.st_size) \(TestImage.hex(try Files.read(path)).prefix(16))"
-        case 0o120000: line += " links \(status.st_nlink) -> \(Files.link(path) ?? "?")"
+        case 0o100000: line += " links \(status.st_nlink) size \(status.st_size) \(try contents(path, Int(status.st_size)))"
+        case 0o120000: line += " links \(status.st_nlink) -> \(Files.link(FilePath(path)) ?? "?")"
         case 0o020000, 0o060000: line += " links \(status.st_nlink) device \(status.st_rdev)"
         default: break
         }
-        var list = [CChar](repeating: 0, count: 65536)
-        let count = llistxattr(path.string, &list, list.count)
-        if count > 0 {
+        if llistxattr(path, nil, 0) > 0 {
+            var list = [CChar](repeating: 0, count: 65536)
+            let count = max(0, llistxattr(path, &list, list.count))
             let names = list[..<count].split(separator: 0).map { String(decoding: $0.map(UInt8.init(bitPattern:)), as: UTF8.self) }
             for name in names.sorted() where !name.contains("overlay.") {
-                line += " \(name)=\((attribute(name, of: path) ?? []).map { String($0, radix: 16) }.joined())"
+                line += " \(name)=\((attribute(name, of: FilePath(path)) ?? []).map { String($0, radix: 16) }.joined())"
             }
         }
         lines[name] = line
         guard kind == 0o040000 else { return }
-        for child in Files.names(in: path) ?? [] { try add(path.appending(child), name + "/" + child, &lines) }
+        for child in Files.names(in: FilePath(path)) ?? [] { try add(path + "/" + child, name + "/" + child, &lines) }
+    }
+
+    /// A digest, or what little there is.
+    private static func contents(_ path: String, _ size: Int) throws -> String {
+        guard size < 32 else { return String(TestImage.hex(try Files.read(FilePath(path))).prefix(16)) }
+        let file = open(path, O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { throw Unreadable(path: FilePath(path)) }
+        defer { close(file) }
+        var bytes = [UInt8](repeating: 0, count: 32)
+        return String(decoding: bytes[..<max(0, read(file, &bytes, 32))], as: UTF8.self).debugDescription
     }
 }

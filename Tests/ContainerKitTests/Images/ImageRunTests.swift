@@ -43,6 +43,24 @@ struct ImageRunTests {
         }
     }
 
+    /// Sixty layers with deletes, opaque directories and changes of type: a container sees what umoci unpacks.
+    @Test(.needsPrograms("umoci")) func sixtyLayersOfChanges() async throws {
+        try await EngineFixture.with { fixture in
+            var image = try TestImage.busybox()
+            image.layers += TreeImage.sixty(seed: 7).layers.map { $0.finished() }
+            let pulled = try await fixture.image(image)
+            let look = "find d0 d1 d2 | sort; find d0 d1 d2 -type f | sort | xargs cat; find d0 d1 d2 -type l | sort | xargs -n 1 readlink"
+            let ours = try await fixture.engine.run(pulled, ["sh", "-c", "cd /; \(look)"])
+            let layout = fixture.base.appending("layout-localtest1")
+            let bundle = fixture.base.appending("umoci")
+            try Command.run("umoci", "unpack", "--image", layout.string + ":latest", bundle.string)
+            let theirs = try Command.run("sh", "-c", "cd \"$0\"; LC_ALL=C; export LC_ALL; \(look)", bundle.appending("rootfs").string)
+            #expect(ours.status == .exited(0) && ours.standardError == "")
+            #expect(ours.standardOutput.split(separator: "\n").count > 20)
+            #expect(ours.standardOutput == theirs.standardOutput)
+        }
+    }
+
     @Test func imageDefaultsAndOverrides() async throws {
         try await EngineFixture.with { fixture in
             var image = try TestImage.busybox(["one"])

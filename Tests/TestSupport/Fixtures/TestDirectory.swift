@@ -19,9 +19,11 @@ package final class Cleanup {
 
     /// A fresh directory of mode 0700, removed at the end with all it holds.
     ///
-    /// - Parameter depth: At least this many bytes of path, for the tests that need a long one.
-    package func directory(_ name: String = "test", depth: Int = 0) throws -> FilePath {
-        let directory = try TestDirectory.make(name)
+    /// - Parameters:
+    ///   - depth: At least this many bytes of path, for the tests that need a long one.
+    ///   - place: Where it lies; nil is the base of all.
+    package func directory(_ name: String = "test", depth: Int = 0, in place: FilePath? = nil) throws -> FilePath {
+        let directory = try TestDirectory.make(name, in: place)
         add { try TestDirectory.remove(directory) }
         var path = directory
         while path.string.utf8.count < depth {
@@ -56,8 +58,11 @@ package enum TestDirectory {
     /// Where they lie: `$TMPDIR`, else `/tmp`.
     package static var base: FilePath { FilePath(getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp") }
 
-    package static func make(_ name: String = "test") throws -> FilePath {
-        var template = Array(base.appending("ck-\(name)-XXXXXX").string.utf8CString)
+    /// Where directories lie in memory, for what would take a disk minutes; nil where there is none.
+    package static var memory: FilePath? { access("/dev/shm", W_OK) == 0 ? "/dev/shm" : nil }
+
+    package static func make(_ name: String = "test", in place: FilePath? = nil) throws -> FilePath {
+        var template = Array((place ?? base).appending("ck-\(name)-XXXXXX").string.utf8CString)
         guard mkdtemp(&template) != nil else { throw Errno(rawValue: errno) }
         return template.withUnsafeBufferPointer { FilePath(platformString: $0.baseAddress!) }
     }
@@ -70,7 +75,9 @@ package enum TestDirectory {
     package static func remove(_ path: FilePath) throws { try Command.run("rm", "-rf", "--one-file-system", "--", path.string) }
 
     /// Runs `body` with a fresh directory that is removed afterwards.
-    package static func with<Value>(_ name: String = "test", _ body: (FilePath) async throws -> Value) async throws -> Value {
-        try await withCleanup { try await body($0.directory(name)) }
+    package static func with<Value>(
+        _ name: String = "test", in place: FilePath? = nil, _ body: (FilePath) async throws -> Value
+    ) async throws -> Value {
+        try await withCleanup { try await body($0.directory(name, in: place)) }
     }
 }

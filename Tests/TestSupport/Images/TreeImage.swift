@@ -1,12 +1,11 @@
-import TestSupport
-import Testing
+package import Testing
 
 /// Images of the kinds that tools get wrong, each a stack of archives, lowest first.
-struct TreeImage: CustomTestStringConvertible {
-    var name: String
-    var layers: [TarArchive]
+package struct TreeImage: CustomTestStringConvertible, Sendable {
+    package var name: String
+    package var layers: [TarArchive]
 
-    var testDescription: String { name }
+    package var testDescription: String { name }
 
     init(_ name: String, _ make: ((inout TarArchive) -> Void)...) {
         self.name = name
@@ -19,7 +18,7 @@ struct TreeImage: CustomTestStringConvertible {
         }
     }
 
-    init(_ name: String, layers: [TarArchive]) {
+    package init(_ name: String, layers: [TarArchive]) {
         self.name = name
         self.layers = layers
     }
@@ -34,7 +33,7 @@ struct TreeImage: CustomTestStringConvertible {
         archive.symbolicLink("chain", to: "lib")
     }
 
-    static let all: [TreeImage] = [
+    package static let all: [TreeImage] = [
         TreeImage(
             "directories that are taken for granted",
             { archive in
@@ -201,7 +200,7 @@ struct TreeImage: CustomTestStringConvertible {
     ]
 
     /// Sixty layers of random changes: files, links, deletes, opaque directories, changes of type.
-    static func sixty(seed: UInt64) -> TreeImage {
+    package static func sixty(seed: UInt64) -> TreeImage {
         var random = SeededGenerator(seed)
         var layers: [TarArchive] = []
         func path(_ depth: Int) -> String { (0..<depth).map { _ in "d\(Int.random(in: 0..<3, using: &random))" }.joined(separator: "/") }
@@ -238,15 +237,22 @@ struct TreeImage: CustomTestStringConvertible {
         return TreeImage("sixty layers (seed \(seed))", layers: layers)
     }
 
-    static func many(_ count: Int) -> TreeImage {
-        TreeImage(
-            "\(count) files",
+    /// Three layers: one half, the other half, and a file changed and one deleted in each directory.
+    package static func many(_ count: Int) -> TreeImage {
+        func fill(_ archive: inout TarArchive, _ directories: Range<Int>) {
+            for directory in directories {
+                archive.directory("d\(directory)")
+                for file in 0..<50 { archive.file("d\(directory)/f\(file)", text: "\(directory) \(file)") }
+            }
+        }
+        let directories = count / 50
+        return TreeImage(
+            "\(count) files", { fill(&$0, 0..<directories / 2) }, { fill(&$0, directories / 2..<directories) },
             { archive in
-                for directory in 0..<(count / 50) {
-                    archive.directory("d\(directory)")
-                    for file in 0..<50 { archive.file("d\(directory)/f\(file)", text: "\(directory) \(file)") }
+                for directory in 0..<directories {
+                    archive.file("d\(directory)/f\(directory % 50)", text: "changed")
+                    archive.file("d\(directory)/.wh.f\((directory + 1) % 50)")
                 }
-            },
-            { archive in for directory in 0..<(count / 50) { archive.file("d\(directory)/f\(directory % 50)", text: "changed") } })
+            })
     }
 }
