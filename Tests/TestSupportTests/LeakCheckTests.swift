@@ -109,6 +109,39 @@ struct LeakCheckTests {
         #expect(left == [])
     }
 
+    /// The kernel counts those of v1 for the whole machine, so where it is ours alone only.
+    @Test(.tags(.privileged), .needsRoot, .enabled(if: MountTable.read().contains { $0.type == "cgroup" }, "no cgroup v1 here"))
+    func findsADyingCgroupOfTheFirstVersion() async throws {
+        let check = LeakCheck(settle: .milliseconds(50), isExclusive: true)
+        let hierarchy = try #require(MountTable.read().first { $0.type == "cgroup" && $0.options.contains("memory") })
+        let before = await check.settledSnapshot()
+        func dying() async -> Bool {
+            await check.leaks(since: before).contains { $0.kind == .dyingCgroup && $0.subject.hasPrefix(hierarchy.target) }
+        }
+        let child = FilePath(hierarchy.target).appending("containerkit-dying-\(getpid())")
+        try #require(mkdir(child.string, 0o755) == 0)
+        var process: ChildProcess? = try ChildProcess(Command(["sleep", "60"]))
+        let pid = try #require(process?.pid)
+        try Files.write("\(pid)", to: child.appending("cgroup.procs"))
+        kill(pid, SIGKILL)
+        var removed = false
+        for _ in 0..<200 where !removed {
+            removed = rmdir(child.string) == 0
+            if !removed { usleep(10_000) }
+        }
+        try #require(removed)
+        // Giving back page cache does not free what a zombie keeps.
+        _ = await check.settledSnapshot()
+        #expect(await dying())
+        process = nil
+        var isGone = false
+        for _ in 0..<150 where !isGone {
+            isGone = await !dying()
+            if !isGone { _ = await LeakCheck(settle: .milliseconds(150), isExclusive: true).leaks(since: before) }
+        }
+        #expect(isGone)
+    }
+
     @Test(.tags(.privileged), .needsRoot) func findsANetworkNamespaceKeptByAProcess() async throws {
         let before = check.snapshot()
         var process: ChildProcess? = try ChildProcess(Command(["unshare", "--net", "sleep", "60"]))
@@ -153,6 +186,26 @@ struct LeakCheckTests {
         #expect(await LeakCheck().leaks(since: before) == [])
     }
 
+    /// As a spawner's that its forks kept: the name tells whose it is, and an unnamed one counts where the machine is ours.
+    @Test(arguments: ["ck-spawner:\(getpid()):abc", nil]) func findsASpawnersKeyring(name: String?) async throws {
+        let check = LeakCheck(settle: .milliseconds(50), isExclusive: name == nil)
+        let before = check.snapshot()
+        let holder = KeyringHolder(name)
+        holder.start()
+        let wanted = name ?? "_ses"
+        func found() async -> Bool { await check.leaks(since: before).contains { $0.kind == .key && $0.subject.contains(wanted) } }
+        #expect(await found())
+        holder.end()
+        var isGone = false
+        for _ in 0..<300 where !isGone { isGone = await !found() }
+        #expect(isGone)
+        // Another program's: its own to clean up.
+        let theirs = KeyringHolder("ck-spawner:1:abc")
+        theirs.start()
+        if name != nil { #expect(await !check.leaks(since: before).contains { $0.kind == .key }) }
+        theirs.end()
+    }
+
     @Test func recordsAnIssueForEachLeak() async throws {
         var file: FileDescriptor?
         try await withKnownIssue {
@@ -170,9 +223,13 @@ private final class KeyringHolder: Sendable {
     private let released = DispatchSemaphore(value: 0)
     private let ended = DispatchSemaphore(value: 0)
 
+    private let name: String?
+
+    init(_ name: String? = "ck-leak-\(getpid())") { self.name = name }
+
     func start() {
-        let thread = Thread { [joined, released, ended] in
-            _ = ck_keyctl_join_session("ck-leak-\(getpid())")
+        let thread = Thread { [name, joined, released, ended] in
+            _ = ck_keyctl_join_session(name)
             joined.signal()
             released.wait()
             ended.signal()

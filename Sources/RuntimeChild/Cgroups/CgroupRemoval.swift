@@ -17,6 +17,8 @@ package enum CgroupRemoval {
         if let unified = cgroups.first(where: { $0.isUnified }),
             (try? ControlFile.write("1", to: "cgroup.kill", in: unified.directory.rawValue)) != nil
         {
+            // Frozen by a v1 freezer beside it, they would not die of it.
+            try? CgroupFreezer.thaw(cgroups)
             return
         }
         try? CgroupFreezer.freeze(cgroups)
@@ -56,8 +58,8 @@ package enum CgroupRemoval {
     /// Cgroups that the container made inside its own, however deep and with however long names: by descriptors, no path
     /// and no recursion. One that is still busy ends the walk; the caller tries again.
     private static func removeChildren(of cgroup: ContainerCgroup) {
-        guard var current = open(".", in: cgroup.directory.rawValue) else { return }
-        var names: [String] = []
+        guard var current = open(Self.here, in: cgroup.directory.rawValue) else { return }
+        var names: [[CChar]] = []
         while true {
             if let name = firstChild(of: current) {
                 guard let child = open(name, in: current.rawValue) else { return }
@@ -68,26 +70,30 @@ package enum CgroupRemoval {
             guard let name = names.popLast() else { return }
             // v1 only: on v2 one write has killed all of them.
             if !cgroup.isUnified { for pid in processes(in: current.rawValue) { ck_kill(pid, SIGKILL) } }
-            guard let parent = open("..", in: current.rawValue) else { return }
+            guard let parent = open(Self.above, in: current.rawValue) else { return }
             let result = unsafe ck_unlinkat(parent.rawValue, name, AT_REMOVEDIR)
             if result != 0 && result != -Int(ENOENT) { return }
             current = parent
         }
     }
 
-    private static func open(_ name: String, in directory: CInt) -> SharedDescriptor? {
+    /// `.` and `..`. Names are bytes: those that a container chose need not be text.
+    private static let here: [CChar] = [46, 0]
+    private static let above: [CChar] = [46, 46, 0]
+
+    private static func open(_ name: [CChar], in directory: CInt) -> SharedDescriptor? {
         let result = unsafe ck_openat(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0)
         return result < 0 ? nil : SharedDescriptor(OwnedDescriptor(CInt(result)))
     }
 
-    private static func firstChild(of directory: SharedDescriptor) -> String? {
+    private static func firstChild(of directory: SharedDescriptor) -> [CChar]? {
         // A description of its own: reading moves an offset.
-        guard let entries = open(".", in: directory.rawValue) else { return nil }
-        var found: String?
+        guard let entries = open(Self.here, in: directory.rawValue) else { return nil }
+        var found: [CChar]?
         _ = try? entries.withDescriptor { entries throws(Errno) in
             try DirectoryEntries.forEach(in: entries) { (name, type) throws(Errno) in
                 guard type == UInt8(DT_DIR) else { return }
-                found = String(decoding: name, as: UTF8.self)
+                found = name.map { CChar(bitPattern: $0) } + [0]
                 throw .canceled  // enough
             }
         }

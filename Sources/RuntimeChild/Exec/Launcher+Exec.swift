@@ -50,8 +50,15 @@ extension Launcher {
             }
             let pid = page.pid
             guard pid > 0 else { throw page.failure?.errno ?? .noChildProcess }
-            let descriptor = SharedDescriptor(try OwnedDescriptor.process(pid))
-            return (LaunchedProcess(pid: pid, descriptor: descriptor, terminal: nil), near)
+            do throws(Errno) {
+                let descriptor = SharedDescriptor(try OwnedDescriptor.process(pid))
+                return (LaunchedProcess(pid: pid, descriptor: descriptor, terminal: nil), near)
+            } catch {
+                // Told as failed, it must not run.
+                ck_kill(pid, SIGKILL)
+                _ = try? ReapedProcess.wait(for: .pid(pid), blocking: true)
+                throw error
+            }
         } catch {
             if let failure = page.failure { throw failure }
             throw LaunchFailure(.clone, errno: error)

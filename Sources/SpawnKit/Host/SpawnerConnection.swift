@@ -8,6 +8,8 @@ final class SpawnerConnection: Sendable {
     let hello: SpawnerHello
     let pid: CInt
     private let control: OwnedDescriptor
+    /// Its pidfd: a host that reaps everything frees the number, and another child of its may have got it.
+    private let process: OwnedDescriptor
     /// Wakes the thread: requests are queued, or the connection is to be closed. An eventfd.
     private let wakeup: OwnedDescriptor
     private let state = Mutex(State())
@@ -31,6 +33,7 @@ final class SpawnerConnection: Sendable {
     init(_ process: consuming SpawnerProcess) throws(Errno) {
         hello = process.hello
         pid = process.pid
+        self.process = try OwnedDescriptor.process(process.pid)
         control = process.takeControl()
         let descriptor = eventfd(0, CInt(EFD_CLOEXEC) | CInt(EFD_NONBLOCK))
         guard descriptor >= 0 else { throw .tooManyOpenFiles }
@@ -167,6 +170,6 @@ final class SpawnerConnection: Sendable {
         }
         for waiting in pending { waiting.resume(returning: .failure(error)) }
         for process in running { process.end(.lost) }
-        _ = try? ReapedProcess.wait(for: .pid(pid), blocking: true)
+        _ = try? ReapedProcess.wait(for: .descriptor(process.rawValue), blocking: true)
     }
 }
