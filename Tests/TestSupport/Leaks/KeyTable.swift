@@ -1,6 +1,8 @@
+import Glibc
 import SystemPackage
 
 /// The keys and keyrings that this user can see (keyrings(7)): of ours those named `ck…`, on a machine that is ours alone all.
+/// The name of a spawner's holds the process id of its host, so another program's spawner is told apart from ours.
 enum KeyTable {
     static func read(isExclusive: Bool) -> Set<Leak> {
         let text = (try? Files.text("/proc/keys")) ?? ""
@@ -14,8 +16,8 @@ enum KeyTable {
             // "ck-spawner:<process id of the host>:<random>"; the name is followed by what the key holds.
             let parts = description.split(separator: ":")
             let isSpawner = parts.first == "ck-spawner" && parts.count > 2
-            // The kernel collects the keyring of a spawner that has ended late, so it counts only where there is time to wait for that.
-            if isExclusive || (!isSpawner && description.hasPrefix("ck")) {
+            let isOurs = isSpawner ? parts[1] == "\(getpid())" : description.hasPrefix("ck")
+            if isExclusive || isOurs {
                 let name = isSpawner ? parts.prefix(3).joined(separator: ":") : parts.first.map(String.init) ?? ""
                 leaks.insert(Leak(.key, "\(fields[0]) \(fields[7]) \(name)"))
             }

@@ -76,7 +76,9 @@ package struct LeakCheck: Sendable {
         while true {
             let left = snapshot().subtracting(before)
             if left.isEmpty { return [] }
-            let isKernels = isExclusive && settle >= .seconds(1) && left.allSatisfy { $0.kind == .dyingCgroup || $0.kind == .key }
+            // A keyring goes when the last credentials that name it do: after a grace period, and those that an overlay or an open file
+            // took along later still. It is waited for with a limit, whoever else uses the machine.
+            let isKernels = settle >= .seconds(1) && left.allSatisfy { $0.kind == .dyingCgroup || $0.kind == .key }
             if .now >= start + (isKernels ? max(settle, kernelSettle) : settle) { return left.sorted() }
             if .now >= nextReclaim, left.contains(where: { $0.kind == .dyingCgroup }) {
                 CgroupTree.reclaim()
