@@ -5,6 +5,7 @@
 // No _GNU_SOURCE here: another module's view of the same C headers would differ, and Swift refuses to mix them.
 #include "CLandlock.h"
 #include "CUnpackerFilter.h"
+#include "Programs.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>

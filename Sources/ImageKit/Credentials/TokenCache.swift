@@ -1,12 +1,13 @@
 /// Bearer tokens by registry and scope. Concurrent requests for one token share one request.
 actor TokenCache {
-    struct Key: Hashable, Sendable {
-        var registry: String
-        var scope: String
-    }
     struct Token: Sendable {
         var value: String
         var expires: ContinuousClock.Instant
+    }
+
+    private struct Key: Hashable, Sendable {
+        var account: String
+        var scopes: [TokenScope]
     }
 
     private struct Flight {
@@ -16,25 +17,34 @@ actor TokenCache {
     }
 
     private var tokens: [Key: Token] = [:]
+    private var refreshTokens: [String: String] = [:]
     private var flights: [Key: Flight] = [:]
     private var lastNumber = 0
+    /// Each repository has a token of its own: a program that asks for many must not keep all.
+    private static let capacity = 512
 
-    /// The token, while it is valid.
-    func token(_ key: Key) -> String? {
-        guard let token = tokens[key], token.expires > .now else { return nil }
-        return token.value
+    /// A token that is valid and good for the scopes, be it for more.
+    func token(_ account: String, _ scopes: [TokenScope]) -> String? {
+        let key = Key(account: account, scopes: TokenScope.merged(scopes))
+        if let token = tokens[key], token.expires > .now { return token.value }
+        return tokens.filter { entry in
+            entry.key.account == account && entry.value.expires > .now && scopes.allSatisfy { $0.isIn(entry.key.scopes) }
+        }.max { $0.value.expires < $1.value.expires }?.value.value
     }
 
     /// Forgets a token that a registry refused.
-    func discard(_ key: Key, _ value: String) {
-        if tokens[key]?.value == value { tokens[key] = nil }
-    }
+    func discard(_ account: String, _ value: String) { tokens = tokens.filter { $0.key.account != account || $0.value.value != value } }
+
+    /// What a token service gave besides a token, to be shown there the next time.
+    func refreshToken(_ account: String) -> String? { refreshTokens[account] }
+    func keep(refreshToken: String, for account: String) { refreshTokens[account] = refreshToken }
 
     /// The token, fetched when there is none.
     ///
     /// A task that is cancelled stops waiting at once; the request ends when nobody waits for it any more.
-    func token(_ key: Key, fetch: @escaping @Sendable () async throws -> Token) async throws -> String {
-        if let token = token(key) { return token }
+    func token(_ account: String, _ scopes: [TokenScope], fetch: @escaping @Sendable () async throws -> Token) async throws -> String {
+        if let token = token(account, scopes) { return token }
+        let key = Key(account: account, scopes: TokenScope.merged(scopes))
         lastNumber += 1
         let number = lastNumber
         return try await withTaskCancellationHandler {
@@ -60,7 +70,11 @@ actor TokenCache {
     private func land(_ number: Int, _ key: Key, _ result: Result<Token, any Error>) {
         guard let flight = flights[key], flight.number == number else { return }
         flights[key] = nil
-        if case .success(let token) = result { tokens[key] = token }
+        if case .success(let token) = result {
+            if tokens.count >= Self.capacity { tokens = tokens.filter { $0.value.expires > .now } }
+            if tokens.count >= Self.capacity { tokens = [:] }
+            tokens[key] = token
+        }
         for continuation in flight.waiting.values { continuation.resume(with: result.map(\.value)) }
     }
 

@@ -9,7 +9,7 @@ public struct ImageError: Error, Sendable {
             case unreachable, timedOut, unauthorized, forbidden, notFound, tooManyRequests, serverFailed, protocolViolation
             case insecureRedirect, tooManyRedirects, digestMismatch, shortBody, oversizedBody, ambiguousManifest
             case unsupportedMediaType, noMatchingPlatform, malformedDocument, notInStore, storeUnusable, storageFull
-            case permissionDenied, storeTooNew, cancelled
+            case permissionDenied, storeTooNew, cancelled, credentialHelperFailed, unsupported
         }
         let value: Value
 
@@ -51,6 +51,10 @@ public struct ImageError: Error, Sendable {
         public static let notInStore = Code(value: .notInStore)
         /// The store's directory cannot be used.
         public static let storeUnusable = Code(value: .storeUnusable)
+        /// A program that keeps credentials failed, or gave no answer in time.
+        public static let credentialHelperFailed = Code(value: .credentialHelperFailed)
+        /// The registry, or this package, cannot do it.
+        public static let unsupported = Code(value: .unsupported)
         /// No space is left.
         public static let storageFull = Code(value: .storageFull)
         /// This process may not write to the store.

@@ -15,6 +15,7 @@ enum ImageErrorAdvice {
         case .digestMismatch, .shortBody, .oversizedBody: "Nothing of it was kept. Try again; if it stays, the registry's copy is damaged."
         case .noMatchingPlatform: "Ask for one of the platforms that the image has."
         case .notInStore: "Pull the image first."
+        case .credentialHelperFailed: "Run `docker-credential-<name> get` by hand, or take it out of config.json."
         case .storageFull: "Free space on the file system of the store, or choose another root."
         case .permissionDenied: "Run as root, or choose a root directory that this user may write to."
         case .storeTooNew: "Use that version, or another root directory."

@@ -53,6 +53,8 @@ public final class ImagePuller: Sendable {
         }
         let start = clock.now
         progress(.resolving(reference))
+        let lease = try await BlockingWork.run { try store.lease() }
+        defer { withExtendedLifetime(lease) {} }
         let found = try await resolve(reference, platform)
         let blobs = [found.manifest.config] + found.manifest.layers
         progress(.resolved(found.root.digest, blobs: blobs))
@@ -62,18 +64,18 @@ public final class ImagePuller: Sendable {
         let count: @Sendable (Int64) -> Void = { count in downloaded.withLock { $0 += count } }
         if let follower {
             // The configuration names what the layers unpack to, so it comes first.
-            try await download([found.manifest.config], reference, nil, progress, count)
+            try await download([found.manifest.config], reference, lease, nil, progress, count)
             let configuration = try await BlockingWork.run {
                 try store.configuration(
                     of: found.manifest, for: found.manifestDigest == found.root.digest ? platform : nil, reference)
             }
             follower.resolved(found.manifest, configuration)
         }
-        try await download(blobs, reference, follower, progress, count)
+        try await download(blobs, reference, lease, follower, progress, count)
         let image = try await BlockingWork.run {
             let configuration = try store.configuration(
                 of: found.manifest, for: found.manifestDigest == found.root.digest ? platform : nil, reference)
-            for document in found.documents { try store.put(document.bytes, document.descriptor) }
+            for document in found.documents { try store.put(document.bytes, document.descriptor, for: lease) }
             try store.sync(blobs.map(\.digest) + found.documents.map(\.descriptor.digest))
             try store.setName(reference, to: found.root)
             return Image(
@@ -116,7 +118,7 @@ public final class ImagePuller: Sendable {
     // MARK: blobs
 
     private func download(
-        _ blobs: [Descriptor], _ reference: Reference, _ follower: (any BlobFollower)?,
+        _ blobs: [Descriptor], _ reference: Reference, _ lease: ContentLease, _ follower: (any BlobFollower)?,
         _ progress: @escaping @Sendable (PullProgress) -> Void,
         _ count: @escaping @Sendable (Int64) -> Void
     ) async throws {
@@ -126,32 +128,44 @@ public final class ImagePuller: Sendable {
         try await withThrowingTaskGroup(of: Void.self) { group in
             for _ in 0..<max(1, client.configuration.concurrentDownloads) {
                 guard let blob = waiting.popFirst() else { break }
-                group.addTask { try await self.ensure(blob, reference, follower, progress, count) }
+                group.addTask { try await self.ensure(blob, reference, lease, follower, progress, count) }
             }
             while try await group.next() != nil {
                 guard let blob = waiting.popFirst() else { continue }
-                group.addTask { try await self.ensure(blob, reference, follower, progress, count) }
+                group.addTask { try await self.ensure(blob, reference, lease, follower, progress, count) }
             }
         }
     }
 
     private func ensure(
-        _ blob: Descriptor, _ reference: Reference, _ follower: (any BlobFollower)?,
+        _ blob: Descriptor, _ reference: Reference, _ lease: ContentLease, _ follower: (any BlobFollower)?,
         _ progress: @escaping @Sendable (PullProgress) -> Void,
         _ count: @escaping @Sendable (Int64) -> Void
     ) async throws {
         let store = store
         let client = client
         try await flights.alone(blob.digest) {
-            if try await BlockingWork.run({ try store.claim(blob.digest) }) {
-                follower?.verified(blob.digest)
-                return progress(.blob(blob.digest, .alreadyPresent))
+            while true {
+                if try await BlockingWork.run({ try store.claim(blob.digest, for: lease) }) {
+                    follower?.verified(blob.digest)
+                    return progress(.blob(blob.digest, .alreadyPresent))
+                }
+                // Another program may be downloading it into this store: then it is waited for, and gone on where it fails.
+                guard let ingest = try await BlockingWork.run({ try BlobIngest.resuming(blob, into: store, follower: follower) }) else {
+                    try await Task.sleep(for: .milliseconds(50))
+                    continue
+                }
+                if try await BlockingWork.run({ store.contains(blob.digest) }) {
+                    ingest.discard()
+                    follower?.verified(blob.digest)
+                    return progress(.blob(blob.digest, .alreadyPresent))
+                }
+                try await client.download(ingest, of: reference, follower: follower) {
+                    progress(.blob(blob.digest, .downloading(.bytes($0), of: .bytes(blob.size))))
+                }
+                count(blob.size)
+                return progress(.blob(blob.digest, .verified))
             }
-            try await client.download(blob, of: reference, into: store, follower: follower) {
-                progress(.blob(blob.digest, .downloading(.bytes($0), of: .bytes(blob.size))))
-            }
-            count(blob.size)
-            progress(.blob(blob.digest, .verified))
         }
     }
 }

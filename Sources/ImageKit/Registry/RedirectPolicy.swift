@@ -3,8 +3,8 @@ internal import OCIModel
 
 /// Which redirects are followed, and what goes along.
 ///
-/// At most five, never to plain HTTP unless the request itself was on a loopback address without TLS, and no credential
-/// to another origin.
+/// At most five, never to plain HTTP unless the request itself was without TLS and it stays on its origin or on loopback, and no
+/// credential to another origin.
 enum RedirectPolicy {
     static let limit = 5
 
@@ -25,13 +25,19 @@ enum RedirectPolicy {
         let wasPlain = base.scheme?.lowercased() == "http"
         switch scheme {
         case "https": break
-        case "http" where wasPlain && RegistryEndpoint.isLoopback(host): break
+        case "http" where wasPlain && (RegistryEndpoint.isLoopback(host) || origin(of: base) == origin(of: target)): break
         default: throw ImageError(.insecureRedirect, subject, "it redirects to \(scheme)://\(host)")
         }
         guard target.user() == nil, target.password() == nil else {
             throw ImageError(.protocolViolation, subject, "it redirects to an address with credentials")
         }
         return Step(url: target.absoluteString, keepsCredentials: origin(of: base) == origin(of: target))
+    }
+
+    /// Whether two addresses have the same scheme, host and port.
+    static func haveOneOrigin(_ first: String, _ second: String) -> Bool {
+        guard let first = URL(string: first), let second = URL(string: second) else { return false }
+        return origin(of: first) == origin(of: second)
     }
 
     private static func origin(of url: URL) -> String {

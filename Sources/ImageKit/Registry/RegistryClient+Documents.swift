@@ -10,28 +10,30 @@ extension RegistryClient {
     ///
     /// - Parameter expected: what a descriptor or the reference demands; then its digest and size are verified.
     func manifest(
-        _ reference: Reference, digest: Digest?, expected: Descriptor? = nil
+        _ reference: Reference, digest: Digest?, expected: Descriptor? = nil, allowsArtifacts: Bool = false
     ) async throws -> (bytes: [UInt8], descriptor: Descriptor) {
-        let request = Request(
-            endpoint: RegistryEndpoint(reference.registry, configuration), repository: reference.repository,
-            path: "manifests/\(digest?.description ?? reference.tag ?? "latest")", accept: Self.manifestTypes.map(\.rawValue),
+        var request = Request(
+            reference.registry, reference.repository, "manifests/\(digest?.description ?? reference.tag ?? "latest")",
             subject: .reference(reference))
-        return try await get(request) { response, touch in
-            let bytes = try await Self.body(of: response, limit: ManifestDocument.limit, request.subject, touch)
+        request.accept = Self.manifestTypes.map(\.rawValue)
+        request.capability = digest == nil ? [.pull, .resolve] : .pull
+        let subject = request.subject
+        return try await send(request) { response, touch in
+            let bytes = try await Self.body(of: response, limit: ManifestDocument.limit, subject, touch)
             let type = response.headers.first(name: "Content-Type").map { MediaType(rawValue: Self.bare($0)) }
             let named = response.headers.first(name: "Docker-Content-Digest").flatMap { try? Digest($0) }
             for demanded in [digest, named].compactMap({ $0 }) where !BlobHash.matches(bytes, demanded) {
-                throw ImageError(.digestMismatch, request.subject, "the manifest that came does not have the digest \(demanded)")
+                throw ImageError(.digestMismatch, subject, "the manifest that came does not have the digest \(demanded)")
             }
             if let expected, expected.size != Int64(bytes.count) {
                 throw ImageError(
-                    Int64(bytes.count) < expected.size ? .shortBody : .oversizedBody, request.subject,
+                    Int64(bytes.count) < expected.size ? .shortBody : .oversizedBody, subject,
                     "the manifest has \(bytes.count) bytes instead of \(expected.size)")
             }
             guard let actual = digest ?? BlobHash.sha256(of: bytes) else {
-                throw ImageError(.protocolViolation, request.subject, "the manifest cannot be hashed")
+                throw ImageError(.protocolViolation, subject, "the manifest cannot be hashed")
             }
-            let document = try ManifestDocument(bytes, type: expected?.mediaType ?? type, request.subject)
+            let document = try ManifestDocument(bytes, type: expected?.mediaType ?? type, subject, allowsArtifacts: allowsArtifacts)
             return (bytes, Descriptor(mediaType: document.mediaType(servedAs: type), digest: actual, size: Int64(bytes.count)))
         }
     }

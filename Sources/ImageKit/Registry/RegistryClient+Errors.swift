@@ -27,12 +27,13 @@ extension RegistryClient {
 
     private static func statusError(_ failure: StatusFailure, _ subject: ImageError.Subject, _ endpoint: RegistryEndpoint) -> ImageError {
         let server = failure.tokenService.map { "the token service \($0)" } ?? "the registry \(endpoint.registry)"
+        let detail = failure.detail.map { " (\($0))" } ?? ""
         return switch failure.status {
-        case 401: ImageError(.unauthorized, subject, "\(server) refused the credentials")
-        case 403: ImageError(.forbidden, subject, "\(server) forbids it")
-        case 404 where failure.tokenService == nil: ImageError(.notFound, subject, "\(server) does not have it")
-        case 429: ImageError(.tooManyRequests, subject, "\(server) was asked too often")
-        default: ImageError(.serverFailed, subject, "\(server) answered \(failure.status)")
+        case 401: ImageError(.unauthorized, subject, "\(server) refused the credentials\(detail)")
+        case 403: ImageError(.forbidden, subject, "\(server) forbids it\(detail)")
+        case 404 where failure.tokenService == nil: ImageError(.notFound, subject, "\(server) does not have it\(detail)")
+        case 429: ImageError(.tooManyRequests, subject, "\(server) was asked too often\(detail)")
+        default: ImageError(.serverFailed, subject, "\(server) answered \(failure.status)\(detail)")
         }
     }
 }
@@ -42,4 +43,9 @@ extension ImageError {
     var isTransient: Bool {
         [.unreachable, .timedOut, .tooManyRequests, .shortBody].contains(code) || code == .serverFailed
     }
+}
+
+extension ImageError {
+    /// It is about this machine, and another host would not change it.
+    var isLocal: Bool { [.storageFull, .permissionDenied, .storeUnusable, .storeTooNew, .cancelled].contains(code) }
 }

@@ -4,13 +4,18 @@ internal import NIOHTTP1
 /// An answer that is a failure.
 struct StatusFailure: Error {
     var status: Int
-    /// Seconds. A date is not read: the retry policy's own delay is as good.
-    var retryAfter: Int?
+    /// How long the registry wants us to wait.
+    var retryAfter: Duration?
     /// The host of the token service when it was that which failed.
     var tokenService: String?
+    /// What the registry says of it.
+    var detail: String?
 
-    init(_ response: HTTPClientResponse) {
+    init(_ response: HTTPClientResponse, detail: String? = nil) {
         status = Int(response.status.code)
-        retryAfter = response.headers.first(name: "Retry-After").flatMap { Int($0) }
+        self.detail = detail
+        retryAfter = response.headers.first(name: "Retry-After").flatMap {
+            RetryAfter.parse($0, date: response.headers.first(name: "Date"))
+        }
     }
 }

@@ -58,8 +58,8 @@ extension ContentStore {
     }
 
     /// Stores a document whose digest has been verified.
-    func put(_ bytes: [UInt8], _ descriptor: Descriptor) throws(ImageError) {
-        if try claim(descriptor.digest) { return }
+    func put(_ bytes: [UInt8], _ descriptor: Descriptor, for lease: ContentLease) throws(ImageError) {
+        if try claim(descriptor.digest, for: lease) { return }
         let ingest = try BlobIngest(descriptor, into: self)
         var failure: ImageError?
         bytes.withUnsafeBytes { bytes in

@@ -1,5 +1,4 @@
 internal import CLinux
-internal import FoundationEssentials
 internal import LinuxSystem
 public import OCIModel
 internal import SystemPackage
@@ -50,7 +49,7 @@ extension ContentStore {
     }
 
     /// Readers take no lock: the file is replaced in one step.
-    private func index() throws(ImageError) -> ImageIndex {
+    func index() throws(ImageError) -> ImageIndex {
         let bytes: [UInt8]?
         do throws(Errno) { bytes = try Self.contents(of: path.appending("index.json")) } catch {
             throw ImageErrorAdvice.error(error, .path(path), "index.json cannot be read")
@@ -81,22 +80,5 @@ extension ContentStore {
             try retrying { ck_flock(descriptor, LOCK_EX) }
             return SharedDescriptor(lock)
         } catch { throw ImageErrorAdvice.error(error, .path(path), "the store cannot be locked") }
-    }
-}
-
-/// JSON documents of images.
-enum Document {
-    static func decode<Value: Decodable>(_ type: Value.Type, _ bytes: [UInt8], _ subject: ImageError.Subject) throws(ImageError) -> Value {
-        do { return try JSONDecoder().decode(type, from: Data(bytes)) } catch {
-            throw ImageError(.malformedDocument, subject, "it is no valid \(type)", cause: error)
-        }
-    }
-
-    static func encode(_ value: some Encodable, _ subject: ImageError.Subject) throws(ImageError) -> String {
-        do {
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-            return String(decoding: try encoder.encode(value), as: UTF8.self)
-        } catch { throw ImageError(.malformedDocument, subject, "it cannot be encoded", cause: error) }
     }
 }

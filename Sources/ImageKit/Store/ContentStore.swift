@@ -28,7 +28,7 @@ public final class ContentStore: Sendable {
     /// Opens a store, and makes it when it is missing.
     ///
     /// - Parameters:
-    ///   - path: its directory; the parent exists. Downloads whose program has died are removed.
+    ///   - path: its directory; the parent exists. What programs that died left is removed, but for downloads that can be resumed.
     ///   - durability: how much a power failure may cost.
     /// - Throws: `.storeTooNew`, `.permissionDenied`, `.storageFull`, `.storeUnusable`.
     public init(at path: FilePath, durability: Durability = .perImage) throws(ImageError) {
@@ -37,7 +37,7 @@ public final class ContentStore: Sendable {
         do throws(Errno) {
             for directory in [
                 path, path.appending("blobs"), path.appending("blobs/sha256"), path.appending("blobs/sha512"),
-                path.appending("ingest"), path.appending("unsynced"), path.appending("trash"),
+                path.appending("ingest"), path.appending("unsynced"), path.appending("trash"), path.appending("leases"),
             ] {
                 let result = ck_mkdirat(AT_FDCWD, directory.string, 0o700)
                 if result != -Int(EEXIST) { try check(result) }
@@ -46,7 +46,8 @@ public final class ContentStore: Sendable {
         } catch { throw ImageErrorAdvice.error(error, .path(path), "the image store cannot be made") }
         try checkVersion()
         do throws(Errno) {
-            try removeDeadIngests()
+            try removeDeadIngests(olderThan: .seconds(7 * 86400))
+            try emptyTrash()
             if try Self.contents(of: path.appending("oci-layout")) == nil {
                 try replace("oci-layout", with: "{\"imageLayoutVersion\":\"1.0.0\"}")
             }
@@ -69,15 +70,18 @@ public final class ContentStore: Sendable {
     func path(of digest: Digest) -> FilePath { path.appending("blobs/\(digest.algorithm.rawValue)/\(digest.hex)") }
 
     /// Whether the store has the blob. One that an unclean stop may have damaged is dropped here.
-    public func contains(_ digest: Digest) -> Bool {
-        guard durability == .perImage else { return exists(path(of: digest)) }
-        let marker = path.appending("unsynced/\(digest.hex)")
-        if let boot = try? Self.contents(of: marker), String(decoding: boot, as: UTF8.self) != bootID {
-            _ = ck_unlinkat(AT_FDCWD, path(of: digest).string, 0)
-            _ = ck_unlinkat(AT_FDCWD, marker.string, 0)
-            return false
-        }
-        return exists(path(of: digest))
+    public func contains(_ digest: Digest) -> Bool { contains(digest, isLocked: false) }
+
+    /// - Parameter isLocked: whether the caller holds the store's lock.
+    func contains(_ digest: Digest, isLocked: Bool) -> Bool {
+        guard isSuspect(digest) else { return exists(path(of: digest)) }
+        // Somebody may be bringing it anew: looked at once more, alone.
+        let lock = isLocked ? nil : try? lockIndex()
+        defer { withExtendedLifetime(lock) {} }
+        guard isSuspect(digest) else { return exists(path(of: digest)) }
+        _ = ck_unlinkat(AT_FDCWD, path(of: digest).string, 0)
+        _ = ck_unlinkat(AT_FDCWD, markerPath(digest), 0)
+        return false
     }
 
     private func exists(_ path: FilePath) -> Bool {
@@ -136,16 +140,6 @@ public final class ContentStore: Sendable {
         } catch {
             if error == .noSuchFileOrDirectory { return nil }
             throw error
-        }
-    }
-
-    /// Downloads hold a lock on their file; one whose lock can be taken has no program any more.
-    private func removeDeadIngests() throws(Errno) {
-        let directory = try OwnedDescriptor.open(path.appending("ingest").string, flags: O_RDONLY | O_DIRECTORY)
-        try DirectoryEntries.forEach(in: directory) { (name, _) throws(Errno) in
-            let file = path.appending("ingest/\(String(decoding: name, as: UTF8.self))").string
-            guard let descriptor = try? OwnedDescriptor.open(file, flags: O_RDWR | O_NOFOLLOW) else { return }
-            if ck_flock(descriptor.rawValue, LOCK_EX | LOCK_NB) == 0 { _ = ck_unlinkat(AT_FDCWD, file, 0) }
         }
     }
 }

@@ -12,9 +12,10 @@ enum ManifestDocument {
     static let deepestIndex = 3
 
     /// - Parameters:
+    ///   - allowsArtifacts: whether the manifest may be of something else than an image.
     ///   - type: the media type that the descriptor or the response names; nil or JSON's own says nothing.
     /// - Throws: `.ambiguousManifest`, `.unsupportedMediaType`, `.malformedDocument`.
-    init(_ bytes: [UInt8], type: MediaType?, _ subject: ImageError.Subject) throws(ImageError) {
+    init(_ bytes: [UInt8], type: MediaType?, _ subject: ImageError.Subject, allowsArtifacts: Bool = false) throws(ImageError) {
         let shape = try Document.decode(Shape.self, bytes, subject)
         let isIndex = shape.manifests != nil
         let isManifest = shape.layers != nil || shape.config != nil
@@ -37,23 +38,48 @@ enum ManifestDocument {
             self = .index(try Document.decode(ImageIndex.self, bytes, subject))
         } else {
             let manifest = try Document.decode(ImageManifest.self, bytes, subject)
-            try Self.checkMembers(of: manifest, subject)
+            try Self.checkMembers(of: manifest, subject, allowsArtifacts: allowsArtifacts)
             self = .manifest(manifest)
         }
     }
 
-    private static func checkMembers(of manifest: ImageManifest, _ subject: ImageError.Subject) throws(ImageError) {
-        guard [.imageConfiguration, .dockerConfiguration].contains(manifest.config.mediaType) else {
+    private static func checkMembers(
+        of manifest: ImageManifest, _ subject: ImageError.Subject, allowsArtifacts: Bool
+    ) throws(ImageError) {
+        guard allowsArtifacts || [.imageConfiguration, .dockerConfiguration].contains(manifest.config.mediaType) else {
             throw ImageError(
                 .unsupportedMediaType, subject, "its configuration is of type \(manifest.config.mediaType): an artifact, not an image")
         }
         for layer in manifest.layers {
-            guard layer.mediaType.isLayer else {
+            guard allowsArtifacts || layer.mediaType.isLayer else {
                 throw ImageError(.unsupportedMediaType, subject, "its layer \(layer.digest) is of type \(layer.mediaType)")
             }
         }
         for descriptor in [manifest.config] + manifest.layers where descriptor.size < 0 {
             throw ImageError(.malformedDocument, subject, "the size of \(descriptor.digest) is negative")
+        }
+    }
+
+    /// What it refers to.
+    var subject: Descriptor? {
+        switch self {
+        case .manifest(let manifest): manifest.subject
+        case .index(let index): index.subject
+        }
+    }
+
+    /// Its own, else the type of its configuration. See: distribution-spec 1.1, "Listing Referrers".
+    var artifactType: MediaType? {
+        switch self {
+        case .manifest(let manifest): manifest.artifactType ?? manifest.config.mediaType
+        case .index(let index): index.artifactType
+        }
+    }
+
+    var annotations: [String: String]? {
+        switch self {
+        case .manifest(let manifest): manifest.annotations
+        case .index(let index): index.annotations
         }
     }
 

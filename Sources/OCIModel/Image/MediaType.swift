@@ -10,6 +10,9 @@ public struct MediaType: RawRepresentable, Sendable, Hashable, Codable {
     public static let layerGzip = MediaType(rawValue: "application/vnd.oci.image.layer.v1.tar+gzip")
     public static let layerZstd = MediaType(rawValue: "application/vnd.oci.image.layer.v1.tar+zstd")
 
+    /// `{}`: the configuration of an artifact that has none.
+    public static let empty = MediaType(rawValue: "application/vnd.oci.empty.v1+json")
+
     public static let dockerManifestList = MediaType(rawValue: "application/vnd.docker.distribution.manifest.list.v2+json")
     public static let dockerManifest = MediaType(rawValue: "application/vnd.docker.distribution.manifest.v2+json")
     public static let dockerConfiguration = MediaType(rawValue: "application/vnd.docker.container.image.v1+json")

@@ -102,6 +102,7 @@ extension PullFixture {
         var retries = 1
         var longestRetryDelay = Duration.milliseconds(20)
         var concurrentDownloads = 3
+        var change: @Sendable (inout RegistryConfiguration) -> Void = { _ in }
     }
 
     /// - Parameter credentials: for this registry.
@@ -119,6 +120,9 @@ extension PullFixture {
         configuration.retries = limits.retries
         configuration.longestRetryDelay = limits.longestRetryDelay
         configuration.concurrentDownloads = limits.concurrentDownloads
+        configuration.hostsDirectories = []
+        configuration.proxies = .none
+        limits.change(&configuration)
         let client = try RegistryClient(configuration, logger: Logger(label: "test"))
         cleanup.add { try await client.shutdown() }
         let store = try ContentStore(at: directory.appending("content"), durability: .none)

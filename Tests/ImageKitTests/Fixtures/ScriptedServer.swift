@@ -10,6 +10,7 @@ final class ScriptedServer: Sendable {
         /// With the query.
         var uri: String
         var headers: HTTPHeaders
+        var body: [UInt8] = []
         var path: String { String(uri.prefix { $0 != "?" }) }
     }
 
@@ -35,6 +36,8 @@ final class ScriptedServer: Sendable {
         /// Without Content-Length, in chunks.
         var isChunked = false
         var delay: TimeAmount = .zero
+        /// Bytes a second of the body; nil is as fast as it goes.
+        var rate: Int?
         /// Instead of all else.
         var raw: [UInt8]?
 
@@ -89,6 +92,7 @@ final class ScriptedServer: Sendable {
         typealias OutboundOut = ByteBuffer
         private let state: State
         private var head: HTTPRequestHead?
+        private var body: [UInt8] = []
         private var endless: [UInt8]?
         private var isPouring = false
 
@@ -104,11 +108,13 @@ final class ScriptedServer: Sendable {
 
         func channelRead(context: ChannelHandlerContext, data: NIOAny) {
             switch unwrapInboundIn(data) {
-            case .head(let head): self.head = head
-            case .body: break
+            case .head(let head):
+                self.head = head
+                body = []
+            case .body(let part): body.append(contentsOf: part.readableBytesView)
             case .end:
                 guard let head else { return }
-                let request = Request(method: head.method.rawValue, uri: head.uri, headers: head.headers)
+                let request = Request(method: head.method.rawValue, uri: head.uri, headers: head.headers, body: body)
                 state.requests.withLock { $0.append(request) }
                 let answer = state.handler.withLock { $0 }(request)
                 if answer.delay == .zero { return send(answer, context) }
@@ -133,6 +139,7 @@ final class ScriptedServer: Sendable {
             }
             write(Array((head + "\r\n").utf8), context)
             switch answer.ending {
+            case .complete where answer.rate != nil: drip(answer.body[...], answer.rate ?? 0, context)
             case .complete:
                 writeBody(answer.body, answer.isChunked, context)
                 if answer.isChunked { write(Array("0\r\n\r\n".utf8), context) }
@@ -144,6 +151,15 @@ final class ScriptedServer: Sendable {
                 endless = answer.body
                 pour(answer.body, context)
             }
+        }
+
+        /// Piece after piece, a hundred a second.
+        private func drip(_ rest: ArraySlice<UInt8>, _ rate: Int, _ context: ChannelHandlerContext) {
+            guard context.channel.isActive, !rest.isEmpty else { return }
+            write(Array(rest.prefix(rate / 100)), context)
+            let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+            let left = rest.dropFirst(rate / 100)
+            context.eventLoop.scheduleTask(in: .milliseconds(10)) { bound.value.0.drip(left, rate, bound.value.1) }
         }
 
         private func pour(_ body: [UInt8], _ context: ChannelHandlerContext) {
@@ -169,5 +185,27 @@ final class ScriptedServer: Sendable {
         private func write(_ bytes: [UInt8], _ context: ChannelHandlerContext) {
             context.writeAndFlush(wrapOutboundOut(ByteBuffer(bytes: bytes)), promise: nil)
         }
+    }
+}
+
+extension ScriptedServer.Answer {
+    /// A file as a server answers that knows Range.
+    static func file(_ bytes: [UInt8], _ request: ScriptedServer.Request, rate: Int? = nil) -> Self {
+        var answer = Self(headers: [("Accept-Ranges", "bytes")], body: bytes, rate: rate)
+        guard let range = request.range(of: bytes.count) else { return answer }
+        answer.status = 206
+        answer.headers.append(("Content-Range", "bytes \(range.lowerBound)-\(range.upperBound - 1)/\(bytes.count)"))
+        answer.body = Array(bytes[range])
+        return answer
+    }
+}
+
+extension ScriptedServer.Request {
+    /// The bytes of the Range header; nil without one.
+    func range(of size: Int) -> Range<Int>? {
+        guard let header = headers.first(name: "Range"), header.hasPrefix("bytes=") else { return nil }
+        let parts = header.dropFirst(6).split(separator: "-", omittingEmptySubsequences: false)
+        guard parts.count == 2, let start = Int(parts[0]) else { return nil }
+        return start..<(Int(parts[1]).map { $0 + 1 } ?? size)
     }
 }

@@ -80,10 +80,10 @@ struct RedirectPolicyTests {
         #expect(policy.delay(attempt: 0, retryAfter: nil, random: 1) == .milliseconds(200))
         #expect(policy.delay(attempt: 0, retryAfter: nil, random: 0) == .milliseconds(100))
         #expect(policy.delay(attempt: 1, retryAfter: nil, random: 1) == .milliseconds(400))
-        #expect(policy.delay(attempt: 1, retryAfter: 7) == .seconds(7))
-        #expect(policy.delay(attempt: 1, retryAfter: .max) == .seconds(20))
-        #expect(policy.delay(attempt: 1, retryAfter: -5) == .zero)
-        #expect(policy.delay(attempt: 2, retryAfter: 1) == nil)
+        #expect(policy.delay(attempt: 1, retryAfter: .seconds(7), random: 0) == .seconds(7))
+        #expect(policy.delay(attempt: 1, retryAfter: .seconds(1 << 31), random: 0) == .seconds(20))
+        #expect(policy.delay(attempt: 1, retryAfter: .seconds(-5), random: 0) == .zero)
+        #expect(policy.delay(attempt: 2, retryAfter: .seconds(1)) == nil)
         #expect(RetryPolicy(retries: .max, longestDelay: .seconds(20)).delay(attempt: 5000, retryAfter: nil) == .seconds(20))
     }
 }

@@ -34,7 +34,7 @@ struct StoreFixture {
     @discardableResult
     func image(_ name: String, layer: [UInt8]) throws -> (root: Descriptor, config: Descriptor, layer: Descriptor) {
         let layerDescriptor = try Self.descriptor(layer)
-        try store.put(layer, layerDescriptor)
+        try store.put(layer, layerDescriptor, for: store.lease())
         let configuration = ImageConfiguration(architecture: TestImage.hostArchitecture, rootfs: .init(diffIDs: [layerDescriptor.digest]))
         let config = try document(configuration, .imageConfiguration)
         let root = try document(ImageManifest(config: config, layers: [layerDescriptor]), .imageManifest)
@@ -45,7 +45,7 @@ struct StoreFixture {
     func document(_ value: some Encodable, _ type: MediaType) throws -> Descriptor {
         let bytes = Array(try Document.encode(value, .path(path)).utf8)
         let descriptor = try Self.descriptor(bytes, type)
-        try store.put(bytes, descriptor)
+        try store.put(bytes, descriptor, for: store.lease())
         return descriptor
     }
 

@@ -51,6 +51,8 @@ import Testing
             let fixture = try StoreFixture(cleanup)
             let empty = try cleanup.directory("empty")
             #expect(imageErrorCode { _ = try fixture.store.importLayout(empty, as: Reference(Self.reference)) } == .notFound)
+            try Files.write(#"{"imageLayoutVersion":"1.0.0"}"#, to: empty.appending("oci-layout"))
+            #expect(imageErrorCode { _ = try fixture.store.importLayout(empty, as: Reference(Self.reference)) } == .notFound)
             try Files.write("[]", to: empty.appending("index.json"))
             #expect(imageErrorCode { _ = try fixture.store.importLayout(empty, as: Reference(Self.reference)) } == .malformedDocument)
         }
@@ -79,7 +81,7 @@ import Testing
             case .long:
                 bytes.append(0)
                 code = .oversizedBody
-            case .missing, .link: code = damage == .missing ? .notInStore : .storeUnusable
+            case .missing, .link: code = damage == .missing ? .notFound : .malformedDocument
             }
             if damage == .missing || damage == .link {
                 try Command.run("mv", path.string, path.string + ".moved")
@@ -104,7 +106,7 @@ import Testing
             let fixture = try StoreFixture(cleanup)
             let layer = [UInt8](repeating: 0x20, count: (4 << 20) + 1)
             let descriptor = try StoreFixture.descriptor(layer)
-            try fixture.store.put(layer, descriptor)
+            try fixture.store.put(layer, descriptor, for: fixture.store.lease())
             let directory = try cleanup.directory("layout")
             try Files.write(
                 #"{"schemaVersion":2,"manifests":[{"mediaType":"\#(MediaType.imageManifest)","digest":"\#(descriptor.digest)","size":9}]}"#,
