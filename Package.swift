@@ -67,7 +67,9 @@ let package = Package(
         // The kits.
         .target(
             name: "ImageKit",
-            dependencies: ["CLinux", "OCIModel", "LinuxSystem", http, nioCore, nioPosix, nioHTTP1, nioSSL, crypto, logging, system]
+            dependencies: [
+                "CLinux", "OCIModel", "LinuxSystem", "CISAL", "CZstd", http, nioCore, nioPosix, nioHTTP1, nioSSL, crypto, logging, system,
+            ]
         ),
         .target(
             name: "BundleKit",
@@ -117,10 +119,15 @@ let package = Package(
                 "SpawnKit", "LinuxSystem", "CLinux", "CSpawnerEntry", "TestSupport", "SpawnProbe", "container-shim", system,
             ]
         ),
+        // One of several programs with one image store.
+        .executableTarget(
+            name: "StoreProbe", dependencies: ["ImageKit", "OCIModel", logging, system], path: "Tests/StoreProbe"
+        ),
         .testTarget(
             name: "ImageKitTests",
             dependencies: [
-                "ImageKit", "OCIModel", "LinuxSystem", "CLinux", "TestSupport", nioCore, nioPosix, nioHTTP1, nioSSL, crypto, logging,
+                "ImageKit", "StoreProbe", "OCIModel", "LinuxSystem", "CLinux", "TestSupport", nioCore, nioPosix, nioHTTP1, nioSSL, crypto,
+                logging,
                 system,
             ]
         ),

@@ -11,7 +11,8 @@ struct CK: AsyncParsableCommand {
         discussion: EngineOptions.help,
         subcommands: [
             Run.self, Exec.self, ListContainers.self, Logs.self, Stop.self, Kill.self, RemoveContainers.self, Pull.self, Images.self,
-            RemoveImages.self, Import.self, Info.self, Doctor.self, ContainerGroup.self, ImageGroup.self,
+            RemoveImages.self, Import.self, Push.self, Tag.self, Save.self, Load.self, Login.self, Logout.self, Info.self, Doctor.self,
+            SystemGroup.self, ContainerGroup.self, ImageGroup.self,
         ])
 
     static func main() async {
@@ -44,7 +45,10 @@ struct ContainerGroup: AsyncParsableCommand {
 /// `ck image pull` and so on.
 struct ImageGroup: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "image", abstract: "Commands for images.", subcommands: [Pull.self, Images.self, RemoveImages.self, Import.self])
+        commandName: "image", abstract: "Commands for images.",
+        subcommands: [
+            Pull.self, Images.self, RemoveImages.self, Import.self, Push.self, Tag.self, Save.self, Load.self,
+        ])
 }
 
 /// What a person reads on standard error.

@@ -207,10 +207,27 @@ final class ImageStore: Sendable {
 
     // MARK: the client
 
-    private func registry() async throws(ContainerError) -> RegistryClient {
+    func registry() async throws(ContainerError) -> RegistryClient {
         if let client = client.withLock({ $0 }) { return client }
+        let registry = try await registryConfiguration()
+        let made: RegistryClient
+        do throws(ImageError) {
+            made = try RegistryClient(registry, client: configuration.httpClient, logger: configuration.logger)
+        } catch { throw ContainerError(error, image: nil) }
+        let (winner, isOurs) = client.withLock { client in
+            if let client { return (client, false) }
+            client = made
+            return (made, true)
+        }
+        // Ending one that was never used cannot fail in a way that matters.
+        if !isOurs { try? await made.shutdown() }
+        return winner
+    }
+
+    /// The engine's settings as the client wants them.
+    func registryConfiguration() async throws(ContainerError) -> RegistryConfiguration {
         let configuration = configuration
-        let made = try await ContainerEngine.blocking(on: threads) { () throws(ContainerError) in
+        return try await ContainerEngine.blocking(on: threads) { () throws(ContainerError) in
             var registry = RegistryConfiguration()
             if !configuration.registry.credentials.isEmpty || !configuration.registry.readsDockerConfiguration {
                 registry.credentials = .fixed(
@@ -223,18 +240,8 @@ final class ImageStore: Sendable {
                     registry.additionalTrustRoots.append(try file.readAll(limit: 1 << 20))
                 } catch { throw .storage(error, path) }
             }
-            do throws(ImageError) {
-                return try RegistryClient(registry, client: configuration.httpClient, logger: configuration.logger)
-            } catch { throw ContainerError(error, image: nil) }
+            return registry
         }
-        let (winner, isOurs) = client.withLock { client in
-            if let client { return (client, false) }
-            client = made
-            return (made, true)
-        }
-        // Ending one that was never used cannot fail in a way that matters.
-        if !isOurs { try? await made.shutdown() }
-        return winner
     }
 
     func shutdown() async {

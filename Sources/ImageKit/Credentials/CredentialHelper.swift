@@ -27,9 +27,15 @@ struct CredentialHelper {
     }
 
     private struct Answer: Codable {
-        var ServerURL: String?
-        var Username: String
-        var Secret: String
+        var server: String?
+        var username: String
+        var secret: String
+
+        private enum CodingKeys: String, CodingKey {
+            case server = "ServerURL"
+            case username = "Username"
+            case secret = "Secret"
+        }
     }
 
     /// - Returns: nil when it has none.
@@ -43,15 +49,15 @@ struct CredentialHelper {
         guard let answer = try? JSONDecoder().decode(Answer.self, from: Data(output.utf8)) else {
             throw failure(key, "gave an answer that is not of the protocol")
         }
-        if answer.Username == "<token>" { return RegistryCredentials(identityToken: answer.Secret) }
-        return answer.Username.isEmpty && answer.Secret.isEmpty
-            ? nil : RegistryCredentials(username: answer.Username, password: answer.Secret)
+        if answer.username == "<token>" { return RegistryCredentials(identityToken: answer.secret) }
+        return answer.username.isEmpty && answer.secret.isEmpty
+            ? nil : RegistryCredentials(username: answer.username, password: answer.secret)
     }
 
     func store(_ credentials: RegistryCredentials, for key: String) throws(ImageError) {
         let entry = Answer(
-            ServerURL: key, Username: credentials.identityToken == nil ? credentials.username : "<token>",
-            Secret: credentials.identityToken ?? credentials.password)
+            server: key, username: credentials.identityToken == nil ? credentials.username : "<token>",
+            secret: credentials.identityToken ?? credentials.password)
         let (status, output) = try run("store", key, input: Document.encode(entry, .registry(key)))
         if status != 0 { throw failure(key, "did not store the credentials\(Self.firstLine(output))") }
     }

@@ -50,7 +50,9 @@ enum TOMLSubset {
                     let name = try key()
                     guard next == UInt8(ascii: "]") else { throw failure("a table's header does not end") }
                     position += 1
-                    if tables.contains(where: { $0.name == name }) { throw failure("the table \(name.joined(separator: ".")) is there twice") }
+                    if tables.contains(where: { $0.name == name }) {
+                        throw failure("the table \(name.joined(separator: ".")) is there twice")
+                    }
                     tables.append(Table(name: name, line: start))
                 } else {
                     let start = line
@@ -123,7 +125,9 @@ enum TOMLSubset {
                     if next == UInt8(ascii: "]") { break }
                     values.append(try value(depth: depth + 1))
                     skip(lines: true)
-                    if next == UInt8(ascii: ",") { position += 1 } else if next != UInt8(ascii: "]") {
+                    if next == UInt8(ascii: ",") {
+                        position += 1
+                    } else if next != UInt8(ascii: "]") {
                         throw failure("an array does not end")
                     }
                 }

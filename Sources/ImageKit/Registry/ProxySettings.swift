@@ -58,7 +58,8 @@ public struct ProxySettings: Sendable, Hashable {
         guard let proxy = URL(string: address), let name = proxy.host(), !name.isEmpty, proxy.scheme?.lowercased() == "http" else {
             throw ImageError(.malformedDocument, .registry(host), "the proxy \(Self.redacted(text)) is no http:// address")
         }
-        return Server(host: name, port: proxy.port ?? 80, user: proxy.user(percentEncoded: false), password: proxy.password(percentEncoded: false))
+        return Server(
+            host: name, port: proxy.port ?? 80, user: proxy.user(percentEncoded: false), password: proxy.password(percentEncoded: false))
     }
 
     private static func redacted(_ text: String) -> String { text.lastIndex(of: "@").map { "…" + text[$0...] } ?? text }

@@ -20,7 +20,8 @@ extension RegistryClient {
         let wasResumed = ingest.size > 0
         do {
             do { try await transfer(ingest, reference, follower, progress) } catch let error as ImageError
-            where wasResumed && error.code == .digestMismatch {
+                where wasResumed && error.code == .digestMismatch
+            {
                 // What was found on disk may have been at fault.
                 try await BlockingWork.run { try ingest.restart() }
                 try await transfer(ingest, reference, follower, progress)

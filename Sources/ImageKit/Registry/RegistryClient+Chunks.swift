@@ -12,7 +12,8 @@ extension RegistryClient {
         request.headers = [("Range", "bytes=\(offset)-\(offset)")]
         do {
             return try await send(request) { response, _ in
-                let works = response.status.code == 206 && ContentRange(response) == ContentRange(offset..<(offset + 1), of: descriptor.size)
+                let works =
+                    response.status.code == 206 && ContentRange(response) == ContentRange(offset..<(offset + 1), of: descriptor.size)
                 if works { await self.drain(response) }
                 return works
             }

@@ -84,7 +84,8 @@ extension RegistryClient {
             _ = try await putManifest(bytes, entry, to: repository, as: Self.fallbackTag(subject))
         }
         guard try await fallbackIndex(subject, repository)?.manifests.contains(where: { $0.digest == descriptor.digest }) == true else {
-            throw ImageError(.serverFailed, .reference(repository), "the tag \(Self.fallbackTag(subject)) is changed by others all the time")
+            throw ImageError(
+                .serverFailed, .reference(repository), "the tag \(Self.fallbackTag(subject)) is changed by others all the time")
         }
     }
 }

@@ -169,7 +169,9 @@ public final class RegistryClient: Sendable {
             for type in request.accept { outgoing.headers.add(name: "Accept", value: type) }
             for header in request.headers + (request.lateHeaders?() ?? []) { outgoing.headers.add(name: header.name, value: header.value) }
             if isRegistry {
-                for (name, value) in endpoint.headers.sorted(by: { $0.key < $1.key }) { outgoing.headers.replaceOrAdd(name: name, value: value) }
+                for (name, value) in endpoint.headers.sorted(by: { $0.key < $1.key }) {
+                    outgoing.headers.replaceOrAdd(name: name, value: value)
+                }
                 if let authorization { outgoing.headers.replaceOrAdd(name: "Authorization", value: authorization) }
             }
             if let body = request.body { outgoing.body = try body() }

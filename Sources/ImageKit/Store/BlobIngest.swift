@@ -43,7 +43,9 @@ final class BlobIngest: Sendable {
 
     /// The one file of this digest's downloads, with what an earlier one left in it.
     /// - Returns: nil while somebody else, in this program or another, is downloading it.
-    static func resuming(_ descriptor: Descriptor, into store: ContentStore, follower: (any BlobFollower)? = nil) throws(ImageError) -> BlobIngest? {
+    static func resuming(_ descriptor: Descriptor, into store: ContentStore, follower: (any BlobFollower)? = nil) throws(ImageError)
+        -> BlobIngest?
+    {
         let name = "\(descriptor.digest.algorithm.rawValue)-\(descriptor.digest.hex)"
         guard let file = try lockedFile(store, name, descriptor) else { return nil }
         return BlobIngest(descriptor, store, file, name, isResumable: true, follower)
@@ -65,7 +67,8 @@ final class BlobIngest: Sendable {
     }
 
     /// The file with a lock on it, and still under its name: whoever held the lock before may have made a blob of it, or removed it.
-    private static func lockedFile(_ store: ContentStore, _ name: String, _ descriptor: Descriptor) throws(ImageError) -> SharedDescriptor? {
+    private static func lockedFile(_ store: ContentStore, _ name: String, _ descriptor: Descriptor) throws(ImageError) -> SharedDescriptor?
+    {
         let path = store.path.appending("ingest/\(name)").string
         do throws(Errno) {
             while true {

@@ -102,6 +102,24 @@ extension ContentStore {
         }
     }
 
+    /// What a program that died was about to rename: such files are made and renamed under the lock. Markers whose blob never came.
+    func removeUnfinishedFiles() throws(Errno) {
+        for folder in [path, path.appending("unsynced")] {
+            let directory = try OwnedDescriptor.open(folder.string, flags: O_RDONLY | O_DIRECTORY)
+            try DirectoryEntries.forEach(in: directory) { (name, _) throws(Errno) in
+                let name = String(decoding: name, as: UTF8.self)
+                if name.hasPrefix(".") || (folder != path && !hasBlob(named: name)) { _ = ck_unlinkat(directory.rawValue, name, 0) }
+            }
+        }
+    }
+
+    /// Whether there is a blob with these hexadecimal digits.
+    func hasBlob(named hex: String) -> Bool {
+        Digest.Algorithm.allCases.contains { algorithm in
+            (try? Digest("\(algorithm.rawValue):\(hex)")).map { contains($0, isLocked: true) } ?? false
+        }
+    }
+
     /// Downloads hold a lock on their file; one whose lock can be taken has no program any more.
     /// - Parameter age: younger ones that can be resumed are kept.
     func removeDeadIngests(olderThan age: Duration) throws(Errno) {

@@ -25,14 +25,29 @@ extension ContentStore {
 
     /// Gives a name to a manifest or index that the store has; an older meaning of the name goes.
     func setName(_ reference: Reference, to descriptor: Descriptor) throws(ImageError) {
+        try updateIndex { index in
+            Self.set(reference, descriptor, in: &index)
+            return true
+        }
+    }
+
+    private static func set(_ reference: Reference, _ descriptor: Descriptor, in index: inout ImageIndex) {
         var entry = descriptor
         var annotations = entry.annotations ?? [:]
-        annotations[Self.nameKey] = reference.description
-        annotations[Self.tagKey] = reference.tag ?? reference.digest?.description
+        annotations[nameKey] = reference.description
+        annotations[tagKey] = reference.tag ?? reference.digest?.description
         entry.annotations = annotations
+        index.manifests.removeAll { $0.annotations?[nameKey] == reference.description }
+        index.manifests.append(entry)
+    }
+
+    /// Gives what a name points at one more name, which loses its older meaning.
+    /// - Returns: whether the old name was there.
+    public func tag(_ old: Reference, as new: Reference) throws(ImageError) -> Bool {
+        // In one step: between looking and naming, the old name could go and its blobs be collected.
         try updateIndex { index in
-            index.manifests.removeAll { $0.annotations?[Self.nameKey] == reference.description }
-            index.manifests.append(entry)
+            guard let found = index.manifests.first(where: { $0.annotations?[Self.nameKey] == old.description }) else { return false }
+            Self.set(new, found, in: &index)
             return true
         }
     }

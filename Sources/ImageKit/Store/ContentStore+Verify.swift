@@ -126,10 +126,7 @@ extension ContentStore {
         try DirectoryEntries.forEach(in: markers) { (name, _) throws(Errno) in
             let text = String(decoding: name, as: UTF8.self)
             // A marker whose blob has gone, or that was not finished: both are made and removed under the lock.
-            let hasBlob = Digest.Algorithm.allCases.contains { algorithm in
-                (try? Digest("\(algorithm.rawValue):\(text)")).map { contains($0, isLocked: true) } ?? false
-            }
-            if hasBlob { return }
+            if hasBlob(named: text) { return }
             report.problems.append(.leftover("unsynced/\(text)"))
             if repair { _ = ck_unlinkat(markers.rawValue, text, 0) }
         }

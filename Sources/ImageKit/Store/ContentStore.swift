@@ -44,13 +44,16 @@ public final class ContentStore: Sendable {
             }
             bootID = try BootID.read()
         } catch { throw ImageErrorAdvice.error(error, .path(path), "the image store cannot be made") }
+        let lock = try lockIndex()
+        defer { withExtendedLifetime(lock) {} }
         try checkVersion()
         do throws(Errno) {
-            try removeDeadIngests(olderThan: .seconds(7 * 86400))
-            try emptyTrash()
             if try Self.contents(of: path.appending("oci-layout")) == nil {
                 try replace("oci-layout", with: "{\"imageLayoutVersion\":\"1.0.0\"}")
             }
+            try removeDeadIngests(olderThan: .seconds(7 * 86400))
+            try emptyTrash()
+            try removeUnfinishedFiles()
         } catch { throw ImageErrorAdvice.error(error, .path(path), "the image store cannot be prepared") }
     }
 

@@ -11,7 +11,8 @@ enum Document {
     static func encode(_ value: some Encodable, _ subject: ImageError.Subject, isPretty: Bool = false) throws(ImageError) -> String {
         do {
             let encoder = JSONEncoder()
-            encoder.outputFormatting = isPretty ? [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted] : [.sortedKeys, .withoutEscapingSlashes]
+            encoder.outputFormatting =
+                isPretty ? [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted] : [.sortedKeys, .withoutEscapingSlashes]
             return String(decoding: try encoder.encode(value), as: UTF8.self)
         } catch { throw ImageError(.malformedDocument, subject, "it cannot be encoded", cause: error) }
     }

@@ -40,7 +40,7 @@ struct ArchiveContents {
         for image in try DockerArchiveSource.entries(files) {
             let source = try DockerArchiveSource(image, in: files)
             var names: [Reference] = []
-            for tag in image.RepoTags ?? [] { names.append(try ImageCopier.reference(tag, files.subject)) }
+            for tag in image.tags ?? [] { names.append(try ImageCopier.reference(tag, files.subject)) }
             entries.append(Entry(names: names, source: source))
         }
         return entries

@@ -96,10 +96,10 @@ final class ArchiveImageDestination: ImageDestinationWriter {
             let layers = manifest.layers.map { DirectoryFiles.path(of: $0.digest) }
             let config = DirectoryFiles.path(of: manifest.config.digest)
             let tags = names.filter { $0.tag != nil }.map(Self.repoTag)
-            if let known = state.docker.firstIndex(where: { $0.Config == config && $0.Layers == layers }) {
-                state.docker[known].RepoTags = (state.docker[known].RepoTags ?? []) + tags
+            if let known = state.docker.firstIndex(where: { $0.config == config && $0.layers == layers }) {
+                state.docker[known].tags = (state.docker[known].tags ?? []) + tags
             } else {
-                state.docker.append(.init(Config: config, RepoTags: tags, Layers: layers))
+                state.docker.append(.init(config: config, tags: tags, layers: layers))
             }
         }
     }
@@ -110,7 +110,9 @@ final class ArchiveImageDestination: ImageDestinationWriter {
         return name.tag == "latest" && name.digest == nil ? familiar + ":latest" : familiar
     }
 
-    private static func manifest(_ bytes: [UInt8], _ descriptor: Descriptor, _ documents: [Digest: [UInt8]]) throws(ImageError) -> ImageManifest? {
+    private static func manifest(_ bytes: [UInt8], _ descriptor: Descriptor, _ documents: [Digest: [UInt8]]) throws(ImageError)
+        -> ImageManifest?
+    {
         switch try ManifestDocument(bytes, type: descriptor.mediaType, .blob(descriptor.digest), allowsArtifacts: true) {
         case .manifest(let manifest): return manifest
         case .index(let index):

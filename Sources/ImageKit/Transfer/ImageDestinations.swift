@@ -74,7 +74,7 @@ struct RegistryImageDestination: ImageDestinationWriter {
 enum ScratchBlob {
     static func fetch(_ descriptor: Descriptor, from source: any ImageSourceReader) async throws -> FileRegion {
         let file = try await BlockingWork.run {
-            SharedDescriptor(try OwnedDescriptor.open("/var/tmp", flags: O_TMPFILE_OR_DIRECTORY | O_RDWR, mode: 0o600))
+            SharedDescriptor(try OwnedDescriptor.open("/var/tmp", flags: withoutName | O_RDWR, mode: 0o600))
         }
         let bytes = Mutex(VerifiedBytes(descriptor))
         try await source.stream(descriptor) {
@@ -92,7 +92,7 @@ enum ScratchBlob {
     }
 
     /// O_TMPFILE, which the C overlay lacks.
-    private static let O_TMPFILE_OR_DIRECTORY = CInt(0o20000000) | O_DIRECTORY
+    private static let withoutName = CInt(0o20000000) | O_DIRECTORY
 }
 
 /// A store on disk.

@@ -139,9 +139,15 @@ extension ImageSourceReader {
 /// An image that `docker save` wrote, in the format it had before it was a layout too: `manifest.json`, layers as plain tar.
 struct DockerArchiveSource: ImageSourceReader {
     struct Entry: Codable, Sendable {
-        var Config: String
-        var RepoTags: [String]?
-        var Layers: [String]
+        var config: String
+        var tags: [String]?
+        var layers: [String]
+
+        private enum CodingKeys: String, CodingKey {
+            case config = "Config"
+            case tags = "RepoTags"
+            case layers = "Layers"
+        }
     }
 
     private let files: TarIndex
@@ -161,13 +167,15 @@ struct DockerArchiveSource: ImageSourceReader {
     init(_ entry: Entry, in files: TarIndex) throws(ImageError) {
         self.files = files
         var paths: [Digest: String] = [:]
-        guard let configuration = try files.bytes(entry.Config), let digest = BlobHash.sha256(of: configuration) else {
-            throw ImageError(.malformedDocument, files.subject, "there is no configuration \(entry.Config)")
+        guard let configuration = try files.bytes(entry.config), let digest = BlobHash.sha256(of: configuration) else {
+            throw ImageError(.malformedDocument, files.subject, "there is no configuration \(entry.config)")
         }
-        paths[digest] = entry.Config
-        guard entry.Layers.count <= 10_000 else { throw ImageError(.malformedDocument, files.subject, "an image has more than 10,000 layers") }
+        paths[digest] = entry.config
+        guard entry.layers.count <= 10_000 else {
+            throw ImageError(.malformedDocument, files.subject, "an image has more than 10,000 layers")
+        }
         var layers: [Descriptor] = []
-        for path in entry.Layers {
+        for path in entry.layers {
             guard let region = try files.open(path) else {
                 throw ImageError(.malformedDocument, files.subject, "there is no layer \(path)")
             }
@@ -183,7 +191,9 @@ struct DockerArchiveSource: ImageSourceReader {
         descriptor = Descriptor(mediaType: .imageManifest, digest: own, size: Int64(manifest.count))
     }
 
-    private static func describe(_ region: FileRegion, _ path: String, _ subject: ImageError.Subject) throws(ImageError) -> (Digest, MediaType) {
+    private static func describe(_ region: FileRegion, _ path: String, _ subject: ImageError.Subject) throws(ImageError) -> (
+        Digest, MediaType
+    ) {
         var hash = BlobHash(.sha256)
         var type = MediaType.layer
         var offset: Int64 = 0

@@ -43,7 +43,9 @@ struct TarIndex: LayoutFiles {
         var count = 0
         while let header = try block(at: offset) {
             if header.allSatisfy({ $0 == 0 }) { return }
-            if header.starts(with: [0x1f, 0x8b]) || header.starts(with: [0x28, 0xb5, 0x2f, 0xfd]) || header.starts(with: [0x42, 0x5a, 0x68]) {
+            if header.starts(with: [0x1f, 0x8b]) || header.starts(with: [0x28, 0xb5, 0x2f, 0xfd])
+                || header.starts(with: [0x42, 0x5a, 0x68])
+            {
                 throw ImageError(.unsupported, subject, "the archive is compressed as a whole: decompress it first")
             }
             guard Self.isHeader(header) else { throw failure("there is no tar header at offset \(offset)") }
@@ -56,7 +58,9 @@ struct TarIndex: LayoutFiles {
             case UInt8(ascii: "L"), UInt8(ascii: "K"), UInt8(ascii: "x"):
                 guard size <= 1 << 20 else { throw failure("an extended header is larger than 1 MiB") }
                 let bytes = try bytes(at: start, Int(size))
-                if type == UInt8(ascii: "x") { try long.take(pax: bytes, failure) } else {
+                if type == UInt8(ascii: "x") {
+                    try long.take(pax: bytes, failure)
+                } else {
                     let text = String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
                     if type == UInt8(ascii: "L") { long.name = text } else { long.link = text }
                 }

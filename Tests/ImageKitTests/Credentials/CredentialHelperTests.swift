@@ -62,7 +62,8 @@ import Testing
     }
 
     @Test func endlessOutput() async throws {
-        try await withHelper("t3", "while :; do echo aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa; done") { _ in
+        try await withHelper("t3", "while :; do echo aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa; done") {
+            _ in
             #expect(throws: ImageError.self) { try CredentialHelper("t3", limit: .seconds(20)).credentials(for: "x") }
         }
     }

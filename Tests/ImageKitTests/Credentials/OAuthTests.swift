@@ -9,9 +9,15 @@ import Testing
 @Suite("Token services: OAuth2 and scopes", .serialized) struct OAuthTests {
     typealias Answer = ScriptedServer.Answer
 
+    /// What the token service answers.
+    private struct Service: Sendable {
+        var answer: @Sendable (ScriptedServer.Request) -> Answer?
+        init(_ answer: @escaping @Sendable (ScriptedServer.Request) -> Answer?) { self.answer = answer }
+    }
+
     private func withService(
         _ credentials: RegistryCredentials, scope: String = #",scope="repository:team/app:pull""#,
-        service: @escaping @Sendable (ScriptedServer.Request) -> Answer, _ body: (PullFixture) async throws -> Void
+        service: Service, _ body: (PullFixture) async throws -> Void
     ) async throws {
         try await withCleanup { cleanup in
             let fixture = try await PullFixture.make(.standard, .init(), cleanup, try cleanup.directory("oauth"), credentials: credentials)
@@ -20,19 +26,22 @@ import Testing
                 guard request.path.hasPrefix("/v2/") else { return nil }
                 return request.authorization == "Bearer good" ? nil : .status(401, [("WWW-Authenticate", header)])
             })
-            fixture.override("/token", service)
+            fixture.override("/token", service.answer)
             try await body(fixture)
         }
     }
 
     @Test func password() async throws {
-        try await withService(.init(username: "ada", password: "love&lace=ü"), service: { request in
-            let body = String(decoding: request.body, as: UTF8.self)
-            let isRight =
-                request.method == "POST" && body.contains("grant_type=password") && body.contains("password=love%26lace%3D%C3%BC")
-                && body.contains("scope=repository%3Ateam%2Fapp%3Apull") && body.contains("service=reg")
-            return isRight && request.authorization == nil ? .json(#"{"access_token":"good"}"#) : .status(500)
-        }) { fixture in
+        try await withService(
+            .init(username: "ada", password: "love&lace=ü"),
+            service: Service { request in
+                let body = String(decoding: request.body, as: UTF8.self)
+                let isRight =
+                    request.method == "POST" && body.contains("grant_type=password") && body.contains("password=love%26lace%3D%C3%BC")
+                    && body.contains("scope=repository%3Ateam%2Fapp%3Apull") && body.contains("service=reg")
+                return isRight && request.authorization == nil ? .json(#"{"access_token":"good"}"#) : .status(500)
+            }
+        ) { fixture in
             try await fixture.pull()
             #expect(fixture.server.requests(to: "/token").count == 1)
         }
@@ -40,11 +49,14 @@ import Testing
 
     /// Where the service knows only GET, Basic goes there.
     @Test(arguments: [400, 401, 404, 405]) func fallback(status: Int) async throws {
-        try await withService(.init(username: "ada", password: "lovelace"), service: { request in
-            if request.method == "POST" { return .status(status) }
-            return request.authorization == "Basic YWRhOmxvdmVsYWNl" && request.uri.contains("account=ada")
-                ? .json(#"{"token":"good"}"#) : .status(403)
-        }) { fixture in
+        try await withService(
+            .init(username: "ada", password: "lovelace"),
+            service: Service { request in
+                if request.method == "POST" { return .status(status) }
+                return request.authorization == "Basic YWRhOmxvdmVsYWNl" && request.uri.contains("account=ada")
+                    ? .json(#"{"token":"good"}"#) : .status(403)
+            }
+        ) { fixture in
             try await fixture.pull()
             #expect(fixture.server.requests(to: "/token").map(\.method) == ["POST", "GET"])
         }
@@ -53,21 +65,24 @@ import Testing
     /// A refresh token has no other way than POST; a newer one is used from then on.
     @Test func identityToken() async throws {
         let used = Mutex<[String]>([])
-        try await withService(.init(identityToken: "first"), service: { request in
-            let body = String(decoding: request.body, as: UTF8.self)
-            let token = body.split(separator: "&").first { $0.hasPrefix("refresh_token=") }.map { String($0.dropFirst(14)) } ?? ""
-            let count = used.withLock { used in
-                used.append(token)
-                return used.count
+        try await withService(
+            .init(identityToken: "first"),
+            service: Service { request in
+                let body = String(decoding: request.body, as: UTF8.self)
+                let token = body.split(separator: "&").first { $0.hasPrefix("refresh_token=") }.map { String($0.dropFirst(14)) } ?? ""
+                let count = used.withLock { used in
+                    used.append(token)
+                    return used.count
+                }
+                return .json(#"{"access_token":"\#(count == 1 ? "old" : "good")","refresh_token":"second"}"#)
             }
-            return .json(#"{"access_token":"\#(count == 1 ? "old" : "good")","refresh_token":"second"}"#)
-        }) { fixture in
+        ) { fixture in
             // The registry refuses the first access token.
             await #expect(throws: ImageError.self) { try await fixture.pull() }
             try await fixture.pull()
             #expect(used.withLock { $0 } == ["first", "second"])
         }
-        try await withService(.init(identityToken: "gone"), service: { _ in .status(401) }) { fixture in
+        try await withService(.init(identityToken: "gone"), service: Service { _ in .status(401) }) { fixture in
             try await fixture.expectFailure(.unauthorized)
             #expect(fixture.server.requests(to: "/token").map(\.method) == ["POST"])
         }
@@ -75,7 +90,7 @@ import Testing
 
     /// A token that the registry takes as it is asks nobody.
     @Test func registryToken() async throws {
-        try await withService(.init(registryToken: "good"), service: { _ in .status(500) }) { fixture in
+        try await withService(.init(registryToken: "good"), service: Service { _ in .status(500) }) { fixture in
             try await fixture.pull()
             #expect(fixture.server.requests(to: "/token").isEmpty)
         }
@@ -83,7 +98,9 @@ import Testing
 
     @Test func scopes() {
         let merged = TokenScope.merged(
-            TokenScope.parse("repository:a:pull repository:b:pull,push junk :pull") + [TokenScope(resource: "repository:a", actions: ["push"])])
+            TokenScope.parse("repository:a:pull repository:b:pull,push junk :pull") + [
+                TokenScope(resource: "repository:a", actions: ["push"])
+            ])
         #expect(merged.map(\.description) == ["repository:a:pull,push", "repository:b:pull,push"])
         #expect(TokenScope(resource: "repository:a", actions: ["pull"]).isIn(merged))
         #expect(!TokenScope(resource: "repository:a", actions: ["delete"]).isIn(merged))

@@ -51,7 +51,8 @@ import Testing
     @Test(arguments: [
         ("server = 1", 1), ("\nserver = \"a", 2), ("server = \"a\" x", 1), ("[host.\"https://a\"]\ndial_timeout = \"1s\"", 2),
         ("[[host]]", 1), ("[plugins]", 1), ("\n\nskip_verify = true", 3), ("[host.\"https://a\"]\nskip_verify = \"yes\"", 2),
-        ("[host.\"https://a\"]\ncapabilities = [\"fly\"]", 2), ("[host.\"https://a\"]\n[host.\"https://a\"]", 2), ("a", 1), ("[host.\"ftp://a\"]", 1),
+        ("[host.\"https://a\"]\ncapabilities = [\"fly\"]", 2), ("[host.\"https://a\"]\n[host.\"https://a\"]", 2), ("a", 1),
+        ("[host.\"ftp://a\"]", 1),
         ("server = \"https://a\"\nserver = \"https://b\"", 2), ("server = \"\"\"a\"\"\"", 1), ("[host.\"https://a\".header]", 1),
         ("server = \"a\\u0041\"", 1), ("[host.\"https://a\"]\nca = [[[[[\"a\"]]]]]", 2), ("=", 1), ("[", 1),
     ]) func refused(text: String, line: Int) {
@@ -87,12 +88,14 @@ import Testing
 
 @Suite("Proxies") struct ProxySettingsTests {
     @Test(arguments: [
-        ("https://registry.example/v2/", true), ("https://a.registry.example/", false), ("https://internal/", false), ("http://registry.example/", false),
+        ("https://registry.example/v2/", true), ("https://a.registry.example/", false), ("https://internal/", false),
+        ("http://registry.example/", false),
         ("https://10.1.2.3/", false), ("https://10.2.2.3/", true), ("https://port.example:8443/", false), ("https://port.example/", true),
         ("https://127.0.0.1/", false), ("https://localhost:5000/", false), ("https://sub.internal/", false), ("https://notinternal/", true),
     ]) func exceptions(url: String, isProxied: Bool) throws {
         let settings = ProxySettings(
-            https: "http://user:pa%40ss@proxy.example:3128", exceptions: [".registry.example", "internal", "10.1.0.0/16", "port.example:8443"])
+            https: "http://user:pa%40ss@proxy.example:3128",
+            exceptions: [".registry.example", "internal", "10.1.0.0/16", "port.example:8443"])
         let server = try settings.server(for: url)
         #expect((server != nil) == isProxied)
         if let server {

@@ -27,7 +27,7 @@ import Testing
     @Test func theMirrorIsAsked() async throws {
         try await withMirror { fixture, mirror in
             mirror.answer { fixture.respond($0) }
-            try await fixture.puller.pull(Reference("127.0.0.1:1/\(PullFixture.repository):1"))
+            _ = try await fixture.puller.pull(Reference("127.0.0.1:1/\(PullFixture.repository):1"))
             #expect(mirror.requests.count == 4)
             #expect(mirror.requests.allSatisfy { $0.uri.hasSuffix("?ns=127.0.0.1:1") && $0.headers.first(name: "X-Team") == "a" })
             #expect(fixture.server.requests.isEmpty)
@@ -49,7 +49,7 @@ import Testing
             configuration.policies[own] = RegistryPolicy(mirrors: [RegistryHost("http://\(address)")])
             let client = try RegistryClient(configuration, logger: .init(label: "test"))
             cleanup.add { try await client.shutdown() }
-            try await ImagePuller(store: fixture.store, client: client).pull(fixture.reference)
+            _ = try await ImagePuller(store: fixture.store, client: client).pull(fixture.reference)
             #expect(!mirror.requests.isEmpty)
             #expect(fixture.server.requests.count >= 4)
         }
@@ -68,7 +68,7 @@ import Testing
             configuration.policies[fixture.server.address] = RegistryPolicy(mirrors: [host])
             let client = try RegistryClient(configuration, logger: .init(label: "test"))
             cleanup.add { try await client.shutdown() }
-            try await ImagePuller(store: fixture.store, client: client).pull(fixture.reference)
+            _ = try await ImagePuller(store: fixture.store, client: client).pull(fixture.reference)
             #expect(fixture.server.requests.map(\.path) == [PullFixture.manifestPath])
             #expect(mirror.requests.count == 3)
         }

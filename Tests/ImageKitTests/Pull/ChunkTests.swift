@@ -62,26 +62,35 @@ import Testing
         let image = ScriptedImage(layers: [32 << 20])
         let layer = image.layers[0]
         let faults: [(ImageError.Code?, @Sendable (ScriptedServer.Request) -> Answer)] = [
-            (nil, { request in
-                var answer = Answer.file(layer, request, rate: Self.rate)
-                if answer.body.count > 1 << 20, answer.status == 206 {
-                    answer.rate = nil
-                    answer.ending = .cut(after: 3 << 20)
+            (
+                nil,
+                { request in
+                    var answer = Answer.file(layer, request, rate: Self.rate)
+                    if answer.body.count > 1 << 20, answer.status == 206 {
+                        answer.rate = nil
+                        answer.ending = .cut(after: 3 << 20)
+                    }
+                    return answer
                 }
-                return answer
-            }),
-            (.digestMismatch, { request in
-                var answer = Answer.file(layer, request, rate: Self.rate)
-                if let range = request.range(of: layer.count), range.contains(20 << 20) { answer.body[answer.body.count - 1] ^= 1 }
-                return answer
-            }),
-            (.protocolViolation, { request in
-                var answer = Answer.file(layer, request, rate: Self.rate)
-                if answer.status == 206, answer.body.count > 1 {
-                    answer.headers = [("Content-Range", "bytes 0-\(answer.body.count - 1)/\(layer.count)")]
+            ),
+            (
+                .digestMismatch,
+                { request in
+                    var answer = Answer.file(layer, request, rate: Self.rate)
+                    if let range = request.range(of: layer.count), range.contains(20 << 20) { answer.body[answer.body.count - 1] ^= 1 }
+                    return answer
                 }
-                return answer
-            }),
+            ),
+            (
+                .protocolViolation,
+                { request in
+                    var answer = Answer.file(layer, request, rate: Self.rate)
+                    if answer.status == 206, answer.body.count > 1 {
+                        answer.headers = [("Content-Range", "bytes 0-\(answer.body.count - 1)/\(layer.count)")]
+                    }
+                    return answer
+                }
+            ),
         ]
         for (code, answer) in faults {
             try await withPullFixture(image, limits: .init(idleLimit: .seconds(20), retries: 2)) { fixture in

@@ -44,7 +44,7 @@ import Testing
             #expect(try fixture.store.names().isEmpty)
             let again = try ContentStore(at: fixture.store.path, durability: .none)
             let client = try RegistryClient(.init(), logger: .init(label: "test"))
-            try await ImagePuller(store: again, client: client).pull(fixture.reference)
+            _ = try await ImagePuller(store: again, client: client).pull(fixture.reference)
             try await client.shutdown()
             #expect(ranges(fixture) == [nil, "bytes=\(Self.cut)-"])
             #expect(Files.names(in: fixture.store.path.appending("ingest")) == [])

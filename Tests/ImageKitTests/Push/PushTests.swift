@@ -167,7 +167,9 @@ struct PushTests {
         try await withRegistry { fixture in
             let image = try await fixture.pusher.push(fixture.name, of: fixture.store)
             var artifact = Artifact(type: MediaType(rawValue: "application/spdx+json"))
-            artifact.files = [.init(Array(#"{"spdx":1}"#.utf8), mediaType: MediaType(rawValue: "application/json"), annotations: ["a": "b"])]
+            artifact.files = [
+                .init(Array(#"{"spdx":1}"#.utf8), mediaType: MediaType(rawValue: "application/json"), annotations: ["a": "b"])
+            ]
             artifact.subject = image
             artifact.annotations = ["org.opencontainers.image.created": "1970-01-01T00:00:00Z"]
             let repository = try Reference(registry: fixture.name.registry, repository: fixture.name.repository, digest: image.digest)

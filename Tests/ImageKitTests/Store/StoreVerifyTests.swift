@@ -36,7 +36,8 @@ import Testing
             let expected: Set<StoreReport.Problem> = [
                 .damagedBlob(image.layer.digest), .incompleteImage(try Reference("b"), missing: other.config.digest),
                 .foreignFile("blobs/sha256/notes.txt"), .foreignFile("blobs/sha256/\(linked)"),
-                .foreignFile("blobs/sha256/\(TestImage.hex([78]))"), .leftover(".index.json.1.2"), .leftover("unsynced/\(TestImage.hex([79]))"),
+                .foreignFile("blobs/sha256/\(TestImage.hex([78]))"), .leftover(".index.json.1.2"),
+                .leftover("unsynced/\(TestImage.hex([79]))"),
                 // The marker of the blob that was removed by hand.
                 .leftover("unsynced/\(other.config.digest.hex)"),
             ]

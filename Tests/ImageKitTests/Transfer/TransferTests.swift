@@ -62,8 +62,11 @@ import Testing
             try skopeo("oci:\(layout):test", "oci-archive:\(fixture.path("oci.tar")):registry.example/team/app:3")
             try Command.run("umoci", "config", "--image", "\(layout):test", "--tag", "umoci", "--config.user", "1000")
             let store = try ContentStore(at: fixture.path("second"), durability: .none)
-            #expect(try await fixture.copier.load(fixture.path("docker.tar"), into: store).map(\.description) == ["registry.example/team/app:2"])
-            #expect(try await fixture.copier.load(fixture.path("oci.tar"), into: store).map(\.description) == ["registry.example/team/app:3"])
+            #expect(
+                try await fixture.copier.load(fixture.path("docker.tar"), into: store).map(\.description) == ["registry.example/team/app:2"]
+            )
+            #expect(
+                try await fixture.copier.load(fixture.path("oci.tar"), into: store).map(\.description) == ["registry.example/team/app:3"])
             try await fixture.copier.copy(from: .layout(layout, tag: "umoci"), to: .store(store, Reference("a:4")))
             let second = try #require(try store.image(Reference("registry.example/team/app:2")))
             #expect(second.id == fixture.image.id)
@@ -83,15 +86,22 @@ import Testing
             let source = ImageLocation.store(fixture.store, fixture.name)
             var digests = [try await copier.copy(from: source, to: one).digest]
             digests.append(try await copier.copy(from: one, to: .layout(fixture.path("l"), tag: "x")).digest)
-            digests.append(try await copier.copy(from: .layout(fixture.path("l"), tag: "x"), to: .archive(fixture.path("2.tar"), name: "team/app:9")).digest)
-            digests.append(try await copier.copy(from: .archive(fixture.path("2.tar"), name: "team/app:9"), to: .store(fixture.store, Reference("back"))).digest)
+            digests.append(
+                try await copier.copy(from: .layout(fixture.path("l"), tag: "x"), to: .archive(fixture.path("2.tar"), name: "team/app:9"))
+                    .digest)
+            digests.append(
+                try await copier.copy(
+                    from: .archive(fixture.path("2.tar"), name: "team/app:9"), to: .store(fixture.store, Reference("back"))
+                ).digest)
             #expect(Set(digests) == [fixture.image.digest])
             #expect(try Files.read(fixture.path("1.tar")) == Files.read(fixture.path("2.tar")))
             // A second copy of the same tag replaces it.
             try await copier.copy(from: one, to: .layout(fixture.path("l"), tag: "x"))
             #expect(try DirectoryFiles(fixture.path("l")).index().manifests.count == 1)
             #expect(try fixture.store.image(Reference("back"))?.id == fixture.image.id)
-            await #expect(throws: ImageError.self) { try await copier.copy(from: .archive(fixture.path("1.tar"), name: "other"), to: source) }
+            await #expect(throws: ImageError.self) {
+                try await copier.copy(from: .archive(fixture.path("1.tar"), name: "other"), to: source)
+            }
         }
     }
 
@@ -119,13 +129,15 @@ import Testing
         try await withImage { fixture in
             let layer = Array(repeating: UInt8(1), count: 3000) + Array(repeating: UInt8(0), count: 1024)
             let diff = ScriptedImage.digest(layer)
-            let config = #"{"architecture":"\#(TestImage.hostArchitecture)","os":"linux","rootfs":{"type":"layers","diff_ids":["\#(diff)","\#(diff)"]}}"#
+            let config =
+                #"{"architecture":"\#(TestImage.hostArchitecture)","os":"linux","rootfs":{"type":"layers","diff_ids":["\#(diff)","\#(diff)"]}}"#
             let long = String(repeating: "long/", count: 40)
             var archive = TarArchive()
             archive.file("./config.json", text: config)
             archive.file("\(long)layer.tar", layer)
             archive.symbolicLink("b/layer.tar", to: "../\(long)layer.tar")
-            archive.file("manifest.json", text: #"[{"Config":"config.json","RepoTags":["old:1"],"Layers":["\#(long)layer.tar","b/layer.tar"]}]"#)
+            archive.file(
+                "manifest.json", text: #"[{"Config":"config.json","RepoTags":["old:1"],"Layers":["\#(long)layer.tar","b/layer.tar"]}]"#)
             let path = fixture.path("old.tar")
             try Files.write(archive.finished(), to: path)
             let store = try ContentStore(at: fixture.path("second"), durability: .none)
@@ -155,9 +167,11 @@ import Testing
             let cases: [(String, [UInt8], ImageError.Code)] = [
                 ("twice", whole, .malformedDocument), ("device", device.finished(), .malformedDocument),
                 ("missing", missing.finished(), .malformedDocument), ("loop", loop.finished(), .notFound),
-                ("escape", escape.finished(), .malformedDocument), ("huge", huge.finished(), .oversizedBody), ("empty", [], .malformedDocument),
+                ("escape", escape.finished(), .malformedDocument), ("huge", huge.finished(), .oversizedBody),
+                ("empty", [], .malformedDocument),
                 ("cut", Array(whole.prefix(700)), .malformedDocument), ("noise", [UInt8](repeating: 7, count: 2048), .malformedDocument),
-                ("gzip", [0x1f, 0x8b] + [UInt8](repeating: 7, count: 2048), .unsupported), ("zeros", [UInt8](repeating: 0, count: 2048), .notFound),
+                ("gzip", [0x1f, 0x8b] + [UInt8](repeating: 7, count: 2048), .unsupported),
+                ("zeros", [UInt8](repeating: 0, count: 2048), .notFound),
             ]
             for (name, bytes, code) in cases {
                 let path = fixture.path("\(name).tar")
@@ -175,7 +189,8 @@ import Testing
             let layout = fixture.path("layout")
             let blob = layout.appending("blobs/sha256/\(fixture.image.manifest.layers[0].digest.hex)")
             let steps: [(String, [String], ImageError.Code)] = [
-                ("pipe", ["mkfifo", blob.string], .malformedDocument), ("link", ["ln", "-s", "/etc/passwd", blob.string], .malformedDocument),
+                ("pipe", ["mkfifo", blob.string], .malformedDocument),
+                ("link", ["ln", "-s", "/etc/passwd", blob.string], .malformedDocument),
                 ("directory", ["mkdir", blob.string], .malformedDocument), ("missing", ["true"], .notFound),
             ]
             for (name, command, code) in steps {
