@@ -151,11 +151,11 @@ public final class ImagePuller: Sendable {
                     return progress(.blob(blob.digest, .alreadyPresent))
                 }
                 // Another program may be downloading it into this store: then it is waited for, and gone on where it fails.
-                guard let ingest = try await BlockingWork.run({ try BlobIngest.resuming(blob, into: store, follower: follower) }) else {
+                guard let ingest = try await BlockingWork.finish({ try BlobIngest.resuming(blob, into: store, follower: follower) }) else {
                     try await Task.sleep(for: .milliseconds(50))
                     continue
                 }
-                if try await BlockingWork.run({ store.contains(blob.digest) }) {
+                if try await BlockingWork.finish({ store.contains(blob.digest) }) {
                     ingest.discard()
                     follower?.verified(blob.digest)
                     return progress(.blob(blob.digest, .alreadyPresent))

@@ -16,9 +16,9 @@ extension RegistryClient {
         _ ingest: BlobIngest, of reference: Reference, follower: (any BlobFollower)? = nil,
         progress: @escaping @Sendable (Int64) -> Void
     ) async throws {
-        try await BlockingWork.run { try ingest.resume(progress) }
-        let wasResumed = ingest.size > 0
         do {
+            try await BlockingWork.run { try ingest.resume(progress) }
+            let wasResumed = ingest.size > 0
             do { try await transfer(ingest, reference, follower, progress) } catch let error as ImageError
                 where wasResumed && error.code == .digestMismatch
             {
@@ -29,9 +29,8 @@ extension RegistryClient {
         } catch {
             // At once, not when the last thread that held it lets go.
             let code = (error as? ImageError)?.code
-            try? await BlockingWork.run {
-                if code == .digestMismatch || code == .oversizedBody { ingest.discard() } else { ingest.keep() }
-            }
+            let isVoid = code == .digestMismatch || code == .oversizedBody
+            try? await BlockingWork.finish { isVoid ? ingest.discard() : ingest.keep() }
             throw error
         }
     }
@@ -124,7 +123,7 @@ extension RegistryClient {
                 try await follower?.room()
                 speed.pause(.now - waited)
                 touch()
-                guard maySplit, expected - ingest.size >= ChunkLedger.chunkSize * 2 else { continue }
+                guard maySplit, expected - ingest.size >= ChunkLedger.chunkSize * 4 else { continue }
                 speed.note(ingest.size)
                 if speed.isSlow, probe == nil {
                     // The connection goes on until it is known that the registry serves ranges.

@@ -106,7 +106,7 @@ private final class ReceivedCount: Sendable {
 
 /// Which chunks of a blob are under way, and how far it is complete from its start.
 actor ChunkLedger {
-    static let chunkSize: Int64 = 4 << 20
+    static let chunkSize: Int64 = 2 << 20
 
     private var next: Int64
     private let end: Int64
@@ -152,10 +152,10 @@ actor ChunkLedger {
     }
 }
 
-/// How much of all blobs of this program may lie ahead of their frontiers: eight chunks, 32 MiB.
+/// How much of all blobs of this program may lie ahead of their frontiers: sixteen chunks, 32 MiB.
 actor AheadBudget {
     static let shared = AheadBudget()
-    private var free = 8
+    private var free = 16
     private var waiting: [(number: Int, continuation: CheckedContinuation<Void, any Error>)] = []
     private var lastNumber = 0
 

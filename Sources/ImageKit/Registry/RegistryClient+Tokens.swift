@@ -100,11 +100,11 @@ extension RegistryClient {
         switch response.status.code {
         case 200: return try await answer(response, service, touch)
         case 400, 401, 404, 405:
-            await drain(response)
             // A refresh token has no other way, except the password beside it.
             let hasPassword = service.credentials.map { !$0.username.isEmpty && !$0.password.isEmpty } ?? false
-            if hasPassword { return nil }
-            fallthrough
+            guard hasPassword else { throw try await failure(response, service) }
+            await drain(response)
+            return nil
         default:
             throw try await failure(response, service)
         }

@@ -6,4 +6,10 @@ enum BlockingWork {
     static func run<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
         try await NIOThreadPool.singleton.runIfActive(body)
     }
+
+    /// To its end, also in a task that was cancelled: for what must not be lost on the way, and for cleaning up.
+    /// - Throws: what `body` throws.
+    static func finish<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
+        try await Task { try await run(body) }.value
+    }
 }

@@ -91,13 +91,13 @@ import Testing
             let fixture = try StoreFixture(cleanup)
             let layout = try TestImage.busybox(["/bin/sh"]).write(layout: fixture.directory.appending("layout"), tag: "test").layout
             let base = try fixture.store.importLayout(layout, tag: "test", as: Reference("base"))
-            let image = try await builder(directory, .gzip, base: base).build(in: fixture.store, as: Reference("on"))
+            let image = try await builder(directory, .gzip, base: base).build(in: fixture.store, as: Reference("on:2"))
             #expect(image.manifest.layers.count == base.manifest.layers.count + 2)
             #expect(image.manifest.layers.first == base.manifest.layers.first)
             #expect(image.configuration.config?.command == ["/bin/sh"])
             // umoci unpacks it: the second layer's whiteout holds.
             try Command.run(
-                "umoci", "unpack", "--rootless", "--image", "\(fixture.path):latest", fixture.directory.appending("bundle").string)
+                "umoci", "unpack", "--rootless", "--image", "\(fixture.path):2", fixture.directory.appending("bundle").string)
             let root = fixture.directory.appending("bundle/rootfs")
             #expect(Files.exists(root.appending("etc/motd")))
             #expect(!Files.exists(root.appending("etc/link")))

@@ -140,12 +140,17 @@ final class ScriptedServer: Sendable {
             write(Array((head + "\r\n").utf8), context)
             switch answer.ending {
             case .complete where answer.rate != nil: drip(answer.body[...], answer.rate ?? 0, context)
+            case .cut(let after) where answer.rate != nil: drip(answer.body.prefix(after), answer.rate ?? 0, thenCloses: true, context)
             case .complete:
                 writeBody(answer.body, answer.isChunked, context)
                 if answer.isChunked { write(Array("0\r\n\r\n".utf8), context) }
             case .cut(let after):
                 writeBody(Array(answer.body.prefix(after)), answer.isChunked, context)
-                context.close(promise: nil)
+                // Behind what has been written, not instead of it.
+                let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
+                let written = context.eventLoop.makePromise(of: Void.self)
+                written.futureResult.whenComplete { _ in bound.value.close(promise: nil) }
+                context.writeAndFlush(wrapOutboundOut(ByteBuffer()), promise: written)
             case .stall(let after): writeBody(Array(answer.body.prefix(after)), answer.isChunked, context)
             case .endless:
                 endless = answer.body
@@ -154,12 +159,19 @@ final class ScriptedServer: Sendable {
         }
 
         /// Piece after piece, a hundred a second.
-        private func drip(_ rest: ArraySlice<UInt8>, _ rate: Int, _ context: ChannelHandlerContext) {
-            guard context.channel.isActive, !rest.isEmpty else { return }
-            write(Array(rest.prefix(rate / 100)), context)
+        private func drip(_ rest: ArraySlice<UInt8>, _ rate: Int, thenCloses: Bool = false, _ context: ChannelHandlerContext) {
+            guard context.channel.isActive else { return }
             let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+            if rest.isEmpty {
+                // The client has read everything by then: what it had not, it would lose.
+                if thenCloses { context.eventLoop.scheduleTask(in: .milliseconds(100)) { bound.value.1.close(promise: nil) } }
+                return
+            }
+            write(Array(rest.prefix(rate / 100)), context)
             let left = rest.dropFirst(rate / 100)
-            context.eventLoop.scheduleTask(in: .milliseconds(10)) { bound.value.0.drip(left, rate, bound.value.1) }
+            context.eventLoop.scheduleTask(in: .milliseconds(10)) {
+                bound.value.0.drip(left, rate, thenCloses: thenCloses, bound.value.1)
+            }
         }
 
         private func pour(_ body: [UInt8], _ context: ChannelHandlerContext) {

@@ -28,7 +28,7 @@ import Testing
     @Test func withinAPull() async throws {
         try await withPullFixture(Self.image) { fixture in
             let (layer, first) = (layer, OnceFlag())
-            fixture.override(path) { first.take() ? Answer(body: layer, ending: .cut(after: Self.cut)) : .file(layer, $0) }
+            fixture.override(path) { first.take() ? Answer(body: layer, ending: .cut(after: Self.cut), rate: 50 << 20) : .file(layer, $0) }
             try await fixture.pull()
             #expect(ranges(fixture) == [nil, "bytes=\(Self.cut)-"])
         }
@@ -38,7 +38,7 @@ import Testing
     @Test func afterARestart() async throws {
         try await withPullFixture(Self.image, limits: .init(retries: 0)) { fixture in
             let (layer, first) = (layer, OnceFlag())
-            fixture.override(path) { first.take() ? Answer(body: layer, ending: .cut(after: Self.cut)) : .file(layer, $0) }
+            fixture.override(path) { first.take() ? Answer(body: layer, ending: .cut(after: Self.cut), rate: 50 << 20) : .file(layer, $0) }
             await #expect(throws: ImageError.self) { try await fixture.pull() }
             #expect(Files.names(in: fixture.store.path.appending("ingest")) == [partial])
             #expect(try fixture.store.names().isEmpty)

@@ -148,11 +148,15 @@ struct PushTests {
                 pushed = try await fixture.pusher.push(
                     fixture.name, of: fixture.store, to: Reference("\(fixture.registry.address)/team/app:\(tag)"))
             }
-            #expect(try await fixture.client.tags(of: fixture.name) == ["a", "b", "c", "d", "e"])
-            #expect(try await fixture.client.tags(of: fixture.name, pageSize: 2) == ["a", "b", "c", "d", "e"])
+            let all = try await fixture.client.tags(of: fixture.name)
+            #expect(all.sorted() == ["a", "b", "c", "d", "e"])
+            let paged = try await fixture.client.tags(of: fixture.name, pageSize: 2)
+            #expect(paged.sorted() == ["a", "b", "c", "d", "e"])
             let digest = try #require(pushed).digest
             let pinned = try Reference(registry: fixture.name.registry, repository: fixture.name.repository, digest: digest)
-            #expect(try await fixture.client.descriptor(of: pinned) == pushed)
+            let found = try await fixture.client.descriptor(of: pinned)
+            #expect(found.digest == digest)
+            #expect(found.size == pushed?.size)
             try await fixture.client.delete(pinned)
             await #expect { try await fixture.client.delete(pinned) } throws: { ($0 as? ImageError)?.code == .notFound }
             await #expect { try await fixture.client.descriptor(of: pinned) } throws: { ($0 as? ImageError)?.code == .notFound }

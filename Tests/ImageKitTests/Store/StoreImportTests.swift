@@ -108,6 +108,7 @@ import Testing
             let descriptor = try StoreFixture.descriptor(layer)
             try fixture.store.put(layer, descriptor, for: fixture.store.lease())
             let directory = try cleanup.directory("layout")
+            try Files.write(#"{"imageLayoutVersion":"1.0.0"}"#, to: directory.appending("oci-layout"))
             try Files.write(
                 #"{"schemaVersion":2,"manifests":[{"mediaType":"\#(MediaType.imageManifest)","digest":"\#(descriptor.digest)","size":9}]}"#,
                 to: directory.appending("index.json"))
