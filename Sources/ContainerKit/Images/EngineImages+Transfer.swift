@@ -116,7 +116,9 @@ extension EngineImages {
     /// Checks credentials with a registry, and keeps them as `docker login` does: in the credential helper that Docker's configuration
     /// names, else in that file.
     ///
-    /// - Parameter registry: as in references: `docker.io`, `localhost:5000`.
+    /// - Parameters:
+    ///   - registry: as in references: `docker.io`, `localhost:5000`.
+    ///   - credentials: a name and a password, or a token.
     /// - Returns: whether a credential helper has them.
     /// - Throws: `.imageUnavailable` with an `ImageError` `.unauthorized` as its cause when the registry refuses them.
     @discardableResult

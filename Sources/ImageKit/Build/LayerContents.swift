@@ -33,6 +33,7 @@ public struct LayerContents: Sendable {
     /// A file of these bytes.
     /// - Parameters:
     ///   - path: where it is in the image; its parents are those of the image, or made by the engine that unpacks it.
+    ///   - bytes: what is in it.
     ///   - mode: permissions; 0644 by default.
     ///   - owner: user and group, numbers; root by default.
     /// - Throws: `.malformedDocument` for a path that is empty or leads out.

@@ -22,7 +22,9 @@ public struct CredentialFile: Sendable {
     }
 
     /// Keeps credentials, instead of those that were there.
-    /// - Parameter registry: as in references: `docker.io`, `localhost:5000`.
+    /// - Parameters:
+    ///   - credentials: a name and a password, or a token.
+    ///   - registry: as in references: `docker.io`, `localhost:5000`.
     /// - Returns: whether a credential helper has them; else they lie in the file, readable to the user (0600).
     /// - Throws: `.credentialHelperFailed`, `.permissionDenied`, `.malformedDocument` when the file is there and is not JSON.
     @discardableResult

@@ -73,7 +73,9 @@ public struct ImagePusher: Sendable {
     }
 
     /// An artifact's manifest and files.
-    /// - Parameter limit: bytes of one file; 64 MiB by default.
+    /// - Parameters:
+    ///   - reference: its name in the registry.
+    ///   - limit: bytes of one file; 64 MiB by default.
     public func artifact(_ reference: Reference, limit: ByteCount = .mebibytes(64)) async throws(ImageError) -> Artifact {
         let client = client
         return try await client.typed(.reference(reference)) {

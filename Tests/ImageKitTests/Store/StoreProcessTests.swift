@@ -102,7 +102,7 @@ import Testing
             let path = try cleanup.directory("store").appending("content")
             let seed = UInt64.random(in: 0 ... .max)
             print("Kill seed \(seed)")
-            var random = SplitMix(state: seed)
+            var random = SeededGenerator(seed)
             var (partial, blobs, named, resumed) = (0, 0, 0, 0)
             let reference = try Reference("\(server.address)/image/0:1")
             let client = try RegistryClient(.init(), logger: .init(label: "test"))
@@ -137,17 +137,6 @@ import Testing
             print("40 kills: with partial downloads \(partial), with blobs \(blobs), with a name \(named); resumed \(resumed)")
             #expect(partial > 0)
             #expect(blobs > 0)
-        }
-    }
-
-    private struct SplitMix: RandomNumberGenerator {
-        var state: UInt64
-        mutating func next() -> UInt64 {
-            state &+= 0x9e37_79b9_7f4a_7c15
-            var value = state
-            value = (value ^ (value >> 30)) &* 0xbf58_476d_1ce4_e5b9
-            value = (value ^ (value >> 27)) &* 0x94d0_49bb_1331_11eb
-            return value ^ (value >> 31)
         }
     }
 }
