@@ -10,12 +10,23 @@ internal import SystemPackage
     private var isComplete = false
     /// The first bytes of an offset whose rest has not come.
     private var partial: [UInt8] = []
+    private let wasRead: (UInt64) -> Void
+    private var reported: UInt64 = 0
+    private static let step: UInt64 = 1 << 20
 
     /// Lends the reading end of the pipe.
-    init(_ pipe: CInt) { self.pipe = pipe }
+    /// - Parameter wasRead: told each MiB how much has been read, and when there is nothing more to read.
+    init(_ pipe: CInt, wasRead: @escaping (UInt64) -> Void = { _ in }) {
+        self.pipe = pipe
+        self.wasRead = wasRead
+    }
 
     /// How many bytes may be read at `position`; waits for at least one. All that a file has once the blob is complete.
     func bytesAhead(of position: UInt64) throws(UnpackFailure) -> Int {
+        if position >= reported + Self.step || offset <= position && position > reported {
+            wasRead(position)
+            reported = position
+        }
         while !isComplete && offset <= position { try wait() }
         return isComplete ? .max : Int(clamping: offset - position)
     }

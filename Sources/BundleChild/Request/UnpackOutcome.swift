@@ -33,8 +33,11 @@ package struct UnpackReport: Sendable, Hashable {
     }
 }
 
-/// What the unpacker sends: one frame at its end, and before it one `.written` where the layers below are needed.
+/// What the unpacker sends: one frame at its end, before it one `.written` where the layers below are needed, and before that a `.read` now
+/// and then where the blob is still on its way.
 package enum UnpackOutcome: Sendable, Hashable {
+    /// All bytes of the blob before this offset have been read.
+    case read(UInt64)
     case done(UnpackReport)
     /// All entries are written and the digest holds. The unpacker waits for a `LowerLayers` to settle the layer on.
     case written(UnpackReport)
@@ -43,6 +46,9 @@ package enum UnpackOutcome: Sendable, Hashable {
     package func encoded() -> [UInt8] {
         var writer = FrameWriter()
         switch self {
+        case .read(let offset):
+            writer.append(UInt8(3))
+            writer.append(offset)
         case .done(let report):
             writer.append(UInt8(0))
             report.write(to: &writer)
@@ -64,6 +70,8 @@ package enum UnpackOutcome: Sendable, Hashable {
         switch try reader.read(UInt8.self) {
         case 0:
             self = .done(try UnpackReport(reading: &reader))
+        case 3:
+            self = .read(try reader.read())
         case 2:
             self = .written(try UnpackReport(reading: &reader))
         case 1:

@@ -10,20 +10,21 @@ internal import SystemPackage
 ///   - layers: the directory in which `request.lower` are looked up.
 ///   - frontier: a pipe that tells how far a blob has come that is still on its way; nil when all of it is there.
 ///   - umask: bits the process's umask takes from new files; 0 in the role, which cleared it.
+///   - wasRead: told how far a blob has been read that is still on its way.
 ///   - lower: asked for the layers below when the layer is written, needs them, and the request does not have them; waits for
 ///     them. Nil is the end: `.belowNeeded`.
 package func unpackLayer(
     _ request: UnpackRequest, blob: CInt, frontier: CInt? = nil, staging: CInt, layers: CInt, umask: UInt32 = 0o777,
-    lower: (UnpackReport) -> [String]? = { _ in nil }
+    wasRead: @escaping (UInt64) -> Void = { _ in }, lower: (UnpackReport) -> [String]? = { _ in nil }
 ) -> UnpackOutcome {
-    do throws(UnpackFailure) { return .done(try unpack(request, blob, frontier, staging, layers, umask, lower)) } catch {
+    do throws(UnpackFailure) { return .done(try unpack(request, blob, frontier, staging, layers, umask, wasRead, lower)) } catch {
         return .failed(error)
     }
 }
 
 private func unpack(
     _ request: UnpackRequest, _ blob: CInt, _ frontier: CInt?, _ staging: CInt, _ layers: CInt, _ umask: UInt32,
-    _ lower: (UnpackReport) -> [String]?
+    _ wasRead: @escaping (UInt64) -> Void, _ lower: (UnpackReport) -> [String]?
 ) throws(UnpackFailure) -> UnpackReport {
     let start = microseconds()
     let root: SharedDescriptor
@@ -34,7 +35,8 @@ private func unpack(
     } catch { throw .system(error) }
     let reader = try ArchiveReader(
         try LayerStream(
-            blob: blob, frontier: frontier.map { BlobFrontier($0) }, compression: request.compression, limits: request.limits))
+            blob: blob, frontier: frontier.map { BlobFrontier($0, wasRead: wasRead) }, compression: request.compression,
+            limits: request.limits))
     let writer = try LayerWriter(root: root, below: below, limits: request.limits, umask: umask)
     while let entry = try reader.next() { try writer.write(entry, from: reader) }
     let end = try reader.finish()

@@ -2,7 +2,7 @@ internal import CLinux
 internal import LinuxSystem
 internal import SystemPackage
 
-/// The spawner's role `unpacker`: one layer, one frame back (or two with a question between them), end.
+/// The spawner's role `unpacker`: one layer, one frame back (or two with a question between them), before it how far it has read; end.
 ///
 /// - Parameter descriptors: result socket, blob, staging directory, directory of the finished layers, and for a blob that is still on its
 ///   way a pipe with its frontier.
@@ -19,17 +19,18 @@ public func unpackerRole(
         let request = try UnpackRequest(decoding: bytes)
         Confinement.enter(staging: given[2], layers: given[3], limits: request.limits)
         outcome = unpackLayer(
-            request, blob: given[1], frontier: given.count > 4 ? given[4] : nil, staging: given[2], layers: given[3], umask: 0
-        ) { report in
-            let frame = UnpackOutcome.written(report).encoded()
-            guard unsafe ck_send(given[0], frame, frame.count, nil, 0, 0) == frame.count else { return nil }
-            return lowerLayers(from: given[0])
-        }
+            request, blob: given[1], frontier: given.count > 4 ? given[4] : nil, staging: given[2], layers: given[3], umask: 0,
+            wasRead: { _ = send(.read($0), to: given[0]) },
+            lower: { send(.written($0), to: given[0]) ? lowerLayers(from: given[0]) : nil })
     } catch {
         outcome = .failed(UnpackFailure(.badRequest))
     }
+    return send(outcome, to: given[0]) ? 0 : 3
+}
+
+private func send(_ outcome: UnpackOutcome, to socket: CInt) -> Bool {
     let frame = outcome.encoded()
-    return unsafe ck_send(given[0], frame, frame.count, nil, 0, 0) == frame.count ? 0 : 3
+    return unsafe ck_send(socket, frame, frame.count, nil, 0, 0) == frame.count
 }
 
 /// Waits for the names of the layers below; nil when the host has closed its end.

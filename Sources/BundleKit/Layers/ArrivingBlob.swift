@@ -14,6 +14,8 @@ final class ArrivingBlob: Sendable {
     private struct State {
         var pipe: SharedDescriptor?
         var offset: Int64 = 0
+        var position: Int64 = 0
+        var isRead = false
         var isVoid = false
         var onAbandon: (@Sendable () -> Void)?
     }
@@ -30,6 +32,7 @@ final class ArrivingBlob: Sendable {
     func advance(to offset: Int64) {
         state.withLock { state in
             state.offset = offset
+            budget(state)
             guard let pipe = state.pipe else { return }
             // A full pipe holds offsets that the reader has not looked at; a later one, or the end, says as much.
             var value = UInt64(offset).littleEndian
@@ -64,18 +67,24 @@ final class ArrivingBlob: Sendable {
 
     // MARK: the budget
 
-    /// All blobs of the process that somebody reads while they arrive.
-    private static let read = Mutex<[ObjectIdentifier: ArrivingBlob]>([:])
+    func beginReading() { count { $0.isRead = true } }
 
-    /// Bytes that downloads are ahead of their readers, together. One that nobody reads yet does not count: its reader may wait for
-    /// others, whose downloads must go on.
-    static var bytesAheadOfReaders: Int64 { read.withLock { $0.values.reduce(0) { $0 + $1.bytesAhead } } }
+    func endReading() { count { $0.isRead = false } }
 
-    func beginReading() { Self.read.withLock { $0[ObjectIdentifier(self)] = self } }
-    func endReading() { Self.read.withLock { $0[ObjectIdentifier(self)] = nil } }
+    /// The reader has taken all bytes before this offset.
+    func wasRead(to offset: Int64) { count { $0.position = max($0.position, offset) } }
 
-    private var bytesAhead: Int64 {
-        let position = Int64(lseek(file.rawValue, 0, SEEK_CUR))
-        return state.withLock { max(0, $0.offset - max(0, position)) }
+    /// Changes what the budget depends on, and tells it, under one lock: later news come later.
+    private func count(_ change: (inout sending State) -> Void) {
+        state.withLock { state in
+            change(&state)
+            budget(state)
+        }
     }
+
+    private func budget(_ state: State) {
+        ReadingBudget.shared.note(ObjectIdentifier(self), ahead: state.isRead ? max(0, state.offset - state.position) : nil)
+    }
+
+    deinit { ReadingBudget.shared.note(ObjectIdentifier(self), ahead: nil) }
 }

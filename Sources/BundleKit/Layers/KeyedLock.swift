@@ -2,32 +2,32 @@ internal import Synchronization
 
 /// One holder per key at a time, waiters in order: so that two pulls of the same layer unpack it once.
 final class KeyedLock: Sendable {
-    private let state = Mutex<[String: [CheckedContinuation<Void, Never>]]>([:])
+    private let state = Mutex<[String: WaitList<Void, Void>]>([:])
 
-    func acquire(_ key: String) async {
-        await withCheckedContinuation { continuation in
+    /// - Returns: false when the task was cancelled before its turn came.
+    func acquire(_ key: String) async -> Bool {
+        let turn: Void? = await waitCancellably { number, continuation in
             let isFree = state.withLock { state in
-                if state[key] == nil {
-                    state[key] = []
+                guard state[key] != nil else {
+                    state[key] = WaitList()
                     return true
                 }
-                state[key]?.append(continuation)
+                state[key]?.add(number, (), continuation)
                 return false
             }
-            if isFree { continuation.resume() }
+            if isFree { continuation.resume(returning: ()) }
+        } leave: { [self] number in
+            state.withLock { $0[key]?.leave(number) }
         }
+        return turn != nil
     }
 
     func release(_ key: String) {
-        let next = state.withLock { state -> CheckedContinuation<Void, Never>? in
-            guard var waiters = state[key], !waiters.isEmpty else {
-                state[key] = nil
-                return nil
-            }
-            let first = waiters.removeFirst()
-            state[key] = waiters
-            return first
+        let next = state.withLock { state in
+            let next = state[key]?.takeFirst()
+            if next == nil { state[key] = nil }
+            return next
         }
-        next?.resume()
+        next?.resume(returning: ())
     }
 }

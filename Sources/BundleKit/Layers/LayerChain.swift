@@ -5,7 +5,8 @@ final class LayerChain: Sendable {
     private struct State {
         var keys: [LayerKey?]
         var hasFailed = false
-        var waiters: [(index: Int, continuation: CheckedContinuation<[LayerKey]?, Never>)] = []
+        /// Noted is the index of the layer that waits.
+        var waiters = WaitList<Int, [LayerKey]>()
 
         /// Topmost first; nil while one is missing.
         func below(_ index: Int) -> [LayerKey]? {
@@ -20,41 +21,33 @@ final class LayerChain: Sendable {
     func finish(_ index: Int, _ key: LayerKey) {
         let ready = state.withLock { state in
             state.keys[index] = key
-            var ready: [(CheckedContinuation<[LayerKey]?, Never>, [LayerKey])] = []
-            let waiters = state.waiters
-            state.waiters = []
-            for waiter in waiters {
-                if let below = state.below(waiter.index) {
-                    ready.append((waiter.continuation, below))
-                } else {
-                    state.waiters.append(waiter)
-                }
-            }
-            return ready
+            let whole = state.keys.firstIndex(of: nil) ?? state.keys.count
+            return state.waiters.takeAll { $0 <= whole }.map { ($0.continuation, state.below($0.note)) }
         }
         for (continuation, below) in ready { continuation.resume(returning: below) }
     }
 
-    /// A layer will never be finished; nor will those above that wait for it. (A cancelled task fails, so that none waits for ever.)
+    /// A layer will never be finished; nor will those above that wait for it.
     func fail() {
         let waiters = state.withLock { state in
             state.hasFailed = true
-            defer { state.waiters = [] }
-            return state.waiters
+            return state.waiters.takeAll()
         }
         for waiter in waiters { waiter.continuation.resume(returning: nil) }
     }
 
-    /// The layers below, topmost first; nil when they will not be finished.
+    /// The layers below, topmost first; nil when they will not be finished, or the task is cancelled.
     func below(_ index: Int) async -> [LayerKey]? {
-        await withCheckedContinuation { continuation in
+        await waitCancellably { number, continuation in
             let (known, isDecided) = state.withLock { state -> ([LayerKey]?, Bool) in
                 if let below = state.below(index) { return (below, true) }
                 if state.hasFailed { return (nil, true) }
-                state.waiters.append((index, continuation))
+                state.waiters.add(number, index, continuation)
                 return (nil, false)
             }
             if isDecided { continuation.resume(returning: known) }
+        } leave: { [self] number in
+            state.withLock { $0.waiters.leave(number) }
         }
     }
 

@@ -6,10 +6,10 @@ public import SystemPackage
 /// What an unpacker knows of blobs that a pull is bringing: given to the pull as its follower, and to
 /// `Unpacker.unpack(following:from:progress:)`.
 ///
-/// A layer's process reads the file into which its blob is downloaded, behind the blob's frontier, of which it hears through a pipe. What
-/// it has read is seen by the position of the open file, which both sides share.
+/// A layer's process reads the file into which its blob is downloaded, behind the blob's frontier, of which it hears through a pipe, and
+/// says how far it has come.
 public final class LayerFeed: BlobFollower, Sendable {
-    /// Bytes that downloads of this process may be ahead of the unpackers' positions, together.
+    /// Bytes that downloads of this process may be ahead of their unpackers, together.
     public static let budget: Int64 = 32 << 20
 
     enum Arrival: Sendable {
@@ -21,18 +21,20 @@ public final class LayerFeed: BlobFollower, Sendable {
         case abandoned
     }
 
+    private enum Wish { case first, whole }
+
     private struct Blob {
         var current: ArrivingBlob?
         /// An unpacker has it; a second one waits for the whole blob.
         var isTaken = false
         var isVerified = false
-        var waiters: [(wantsWhole: Bool, continuation: CheckedContinuation<Arrival, Never>)] = []
+        var waiters = WaitList<Wish, Arrival>()
     }
 
     private struct State {
         var image: (ImageManifest, ImageConfiguration)?
         var isOver = false
-        var imageWaiters: [CheckedContinuation<(ImageManifest, ImageConfiguration)?, Never>] = []
+        var imageWaiters = WaitList<Void, (ImageManifest, ImageConfiguration)>()
         var blobs: [Digest: Blob] = [:]
     }
     private let state = Mutex(State())
@@ -44,22 +46,21 @@ public final class LayerFeed: BlobFollower, Sendable {
     public func resolved(_ manifest: ImageManifest, _ configuration: ImageConfiguration) {
         let waiters = state.withLock { state in
             state.image = (manifest, configuration)
-            defer { state.imageWaiters = [] }
-            return state.imageWaiters
+            return state.imageWaiters.takeAll()
         }
-        for waiter in waiters { waiter.resume(returning: (manifest, configuration)) }
+        for waiter in waiters { waiter.continuation.resume(returning: (manifest, configuration)) }
     }
 
     public func began(_ blob: Digest, file: FileDescriptor) {
         // What cannot be followed is unpacked from the store.
         guard let arriving = try? ArrivingBlob(file) else { return }
-        let waiter = state.withLock { state -> CheckedContinuation<Arrival, Never>? in
+        let waiter = state.withLock { state -> CheckedContinuation<Arrival?, Never>? in
             state.blobs[blob, default: Blob()].current?.abandon()
             state.blobs[blob, default: Blob()].current = arriving
             state.blobs[blob]?.isTaken = false
-            guard let index = state.blobs[blob]?.waiters.firstIndex(where: { !$0.wantsWhole }) else { return nil }
+            guard let waiter = state.blobs[blob]?.waiters.takeFirst(where: { $0 == .first }) else { return nil }
             state.blobs[blob]?.isTaken = true
-            return state.blobs[blob]?.waiters.remove(at: index).continuation
+            return waiter
         }
         waiter?.resume(returning: .arriving(arriving))
     }
@@ -71,8 +72,7 @@ public final class LayerFeed: BlobFollower, Sendable {
     public func verified(_ blob: Digest) {
         let (current, waiters) = state.withLock { state in
             state.blobs[blob, default: Blob()].isVerified = true
-            defer { state.blobs[blob]?.waiters = [] }
-            return (state.blobs[blob]?.current, state.blobs[blob]?.waiters ?? [])
+            return (state.blobs[blob]?.current, state.blobs[blob]?.waiters.takeAll() ?? [])
         }
         current?.complete()
         for waiter in waiters { waiter.continuation.resume(returning: .verified) }
@@ -87,47 +87,42 @@ public final class LayerFeed: BlobFollower, Sendable {
     }
 
     public func room() async throws {
-        while true {
-            if ArrivingBlob.bytesAheadOfReaders <= Self.budget { return }
-            try await Task.sleep(for: .milliseconds(1))
-        }
+        try await ReadingBudget.shared.room()
     }
 
     /// The pull has ended. What has not come will not come.
     public func end() {
-        let (imageWaiters, blobs) = state.withLock { state in
+        let (imageWaiters, void, waiters) = state.withLock { state in
             state.isOver = true
-            defer {
-                state.imageWaiters = []
-                for blob in state.blobs.keys { state.blobs[blob]?.waiters = [] }
-            }
-            return (state.imageWaiters, Array(state.blobs.values))
+            let void = state.blobs.values.filter { !$0.isVerified }.compactMap(\.current)
+            let waiters = state.blobs.keys.flatMap { state.blobs[$0]?.waiters.takeAll() ?? [] }
+            return (state.imageWaiters.takeAll(), void, waiters)
         }
-        for waiter in imageWaiters { waiter.resume(returning: nil) }
-        for blob in blobs {
-            if !blob.isVerified { blob.current?.abandon() }
-            for waiter in blob.waiters { waiter.continuation.resume(returning: .abandoned) }
-        }
+        for waiter in imageWaiters { waiter.continuation.resume(returning: nil) }
+        for blob in void { blob.abandon() }
+        for waiter in waiters { waiter.continuation.resume(returning: .abandoned) }
     }
 
     // MARK: to the unpacker
 
-    /// What the image consists of; nil when the pull ends without saying it.
+    /// What the image consists of; nil when the pull ends without saying it, or the task is cancelled.
     func image() async -> (ImageManifest, ImageConfiguration)? {
-        await withCheckedContinuation { continuation in
+        await waitCancellably { number, continuation in
             let (image, isDecided) = state.withLock { state in
                 if state.image != nil || state.isOver { return (state.image, true) }
-                state.imageWaiters.append(continuation)
+                state.imageWaiters.add(number, (), continuation)
                 return (nil, false)
             }
             if isDecided { continuation.resume(returning: image) }
+        } leave: { [self] number in
+            state.withLock { $0.imageWaiters.leave(number) }
         }
     }
 
-    /// Waits until the blob begins to arrive, or is there.
+    /// Waits until the blob begins to arrive, or is there. Abandoned when the task is cancelled.
     /// - Parameter whole: only when all of it is there.
     func arrival(of blob: Digest, whole: Bool) async -> Arrival {
-        await withCheckedContinuation { continuation in
+        let arrival: Arrival? = await waitCancellably { number, continuation in
             let arrival = state.withLock { state -> Arrival? in
                 let known = state.blobs[blob, default: Blob()]
                 if known.isVerified { return .verified }
@@ -136,10 +131,13 @@ public final class LayerFeed: BlobFollower, Sendable {
                     state.blobs[blob]?.isTaken = true
                     return .arriving(current)
                 }
-                state.blobs[blob, default: Blob()].waiters.append((whole || known.isTaken, continuation))
+                state.blobs[blob, default: Blob()].waiters.add(number, whole || known.isTaken ? .whole : .first, continuation)
                 return nil
             }
             if let arrival { continuation.resume(returning: arrival) }
+        } leave: { [self] number in
+            state.withLock { $0.blobs[blob]?.waiters.leave(number) }
         }
+        return arrival ?? .abandoned
     }
 }

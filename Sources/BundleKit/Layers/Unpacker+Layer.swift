@@ -20,13 +20,13 @@ extension Unpacker {
                 case .abandoned: throw Self.cancelled(layer)
                 }
             }
-            await slots.acquire()
+            guard await slots.acquire() else { throw Self.cancelled(layer) }
             let slot = Slot(slots)
             defer { slot.release() }
             let keys = job.keys[index]
             let turn = Turn(store.lock, keys.shared.hex)
-            await turn.take()
             defer { turn.end() }
+            guard await turn.take() else { throw Self.cancelled(layer) }
             if let there = present(job, index, start) { return there }
             try checkCancellation(layer)
             job.progress?(.started(index))
@@ -72,9 +72,9 @@ extension Unpacker {
             self.lock = lock
             self.key = key
         }
-        func take() async {
-            await lock.acquire(key)
-            isHeld = true
+        func take() async -> Bool {
+            isHeld = await lock.acquire(key)
+            return isHeld
         }
         func end() {
             if isHeld { lock.release(key) }
@@ -157,7 +157,7 @@ extension Unpacker {
                 compression: try layer.compression, blobSize: layer.size, diffID: job.keys[index].shared.bytes,
                 lower: lower?.map(\.hex), limits: limits)
             process = try await UnpackerProcess.start(
-                request, layer, blob: blob, frontier: arriving?.frontier, staging: staging.tree, finished: store.finished, by: spawner)
+                request, layer, blob: blob, arriving: arriving, staging: staging.tree, finished: store.finished, by: spawner)
         } catch { throw .failed(error) }
         arriving?.beginReading()
         defer { arriving?.endReading() }

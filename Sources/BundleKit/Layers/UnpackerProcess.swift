@@ -9,15 +9,17 @@ final class UnpackerProcess: Sendable {
     private let process: RoleProcess
     private let socket: SharedDescriptor
     private let layer: LayerDescription
+    private let arriving: ArrivingBlob?
 
-    private init(_ process: RoleProcess, _ socket: SharedDescriptor, _ layer: LayerDescription) {
+    private init(_ process: RoleProcess, _ socket: SharedDescriptor, _ layer: LayerDescription, _ arriving: ArrivingBlob?) {
         self.process = process
         self.socket = socket
         self.layer = layer
+        self.arriving = arriving
     }
 
     static func start(
-        _ request: UnpackRequest, _ layer: LayerDescription, blob: SharedDescriptor, frontier: SharedDescriptor?,
+        _ request: UnpackRequest, _ layer: LayerDescription, blob: SharedDescriptor, arriving: ArrivingBlob?,
         staging: SharedDescriptor, finished: SharedDescriptor, by spawner: Spawner
     ) async throws(BundleError) -> UnpackerProcess {
         let subject = BundleError.Subject.layer(layer.digest, entry: nil)
@@ -26,9 +28,9 @@ final class UnpackerProcess: Sendable {
             let near = SharedDescriptor(try pair.near.duplicate())
             let far = SharedDescriptor(try pair.far.duplicate())
             var descriptors = [far, blob, staging, finished]
-            if let frontier { descriptors.append(frontier) }
+            if let arriving { descriptors.append(arriving.frontier) }
             return UnpackerProcess(
-                try await spawner.spawn(.unpacker, request: request.encoded(), descriptors: descriptors), near, layer)
+                try await spawner.spawn(.unpacker, request: request.encoded(), descriptors: descriptors), near, layer, arriving)
         } catch let error as SpawnError {
             throw BundleError(.unpackerFailed, subject, errno: error.errno, cause: error, error.description)
         } catch {
@@ -39,23 +41,26 @@ final class UnpackerProcess: Sendable {
     /// Ends the process, at any point.
     func end() { _ = try? process.descriptor.duplicate().sendSignal(SIGKILL) }
 
-    /// Waits for the next frame; nil when the process ended without one. The task's cancellation ends the process.
+    /// Waits for the next answer; nil when the process ended without one. The task's cancellation ends the process.
     func next() async -> UnpackOutcome? {
-        let bytes: [UInt8]? = await withTaskCancellationHandler {
+        await withTaskCancellationHandler {
             await receive()
         } onCancel: {
             end()
         }
-        guard let bytes else { return nil }
-        return try? UnpackOutcome(decoding: bytes)
     }
 
-    private func receive() async -> [UInt8]? {
+    private func receive() async -> UnpackOutcome? {
         let socket = socket
-        let body: @Sendable () throws(BundleError) -> [UInt8]? = {
+        let arriving = arriving
+        let body: @Sendable () throws(BundleError) -> UnpackOutcome? = {
             // A second descriptor: the socket stays this object's.
-            guard let copy = try? socket.duplicate(), let message = try? copy.receive() else { return nil }
-            return message.bytes
+            guard let copy = try? socket.duplicate() else { return nil }
+            while let message = try? copy.receive(), let outcome = try? UnpackOutcome(decoding: message.bytes) {
+                guard case .read(let offset) = outcome else { return outcome }
+                arriving?.wasRead(to: Int64(clamping: offset))
+            }
+            return nil
         }
         do throws(BundleError) { return try await BlockingWork.run(body) } catch { return nil }
     }

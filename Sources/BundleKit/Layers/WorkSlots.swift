@@ -2,32 +2,39 @@ internal import Synchronization
 
 /// A bounded number of things at a time; the rest waits, in order.
 final class WorkSlots: Sendable {
-    private let state: Mutex<(free: Int, waiters: [CheckedContinuation<Void, Never>])>
+    private let state: Mutex<State>
 
-    init(_ count: Int) { state = Mutex((count, [])) }
+    private struct State {
+        var free: Int
+        var waiters = WaitList<Void, Void>()
+    }
 
-    func acquire() async {
-        await withCheckedContinuation { continuation in
+    init(_ count: Int) { state = Mutex(State(free: count)) }
+
+    /// - Returns: false when the task was cancelled before there was a slot.
+    func acquire() async -> Bool {
+        let slot: Void? = await waitCancellably { number, continuation in
             let isFree = state.withLock { state in
                 if state.free > 0 {
                     state.free -= 1
                     return true
                 }
-                state.waiters.append(continuation)
+                state.waiters.add(number, (), continuation)
                 return false
             }
-            if isFree { continuation.resume() }
+            if isFree { continuation.resume(returning: ()) }
+        } leave: { [self] number in
+            state.withLock { $0.waiters.leave(number) }
         }
+        return slot != nil
     }
 
     func release() {
-        let next = state.withLock { state -> CheckedContinuation<Void, Never>? in
-            if state.waiters.isEmpty {
-                state.free += 1
-                return nil
-            }
-            return state.waiters.removeFirst()
+        let next = state.withLock { state in
+            let next = state.waiters.takeFirst()
+            if next == nil { state.free += 1 }
+            return next
         }
-        next?.resume()
+        next?.resume(returning: ())
     }
 }

@@ -1,4 +1,3 @@
-import BundleKit
 import Glibc
 import LinuxSystem
 import OCIModel
@@ -7,6 +6,8 @@ import Synchronization
 import SystemPackage
 import TestSupport
 import Testing
+
+@testable import BundleKit
 
 @Suite("Unpacking while bytes arrive", .serialized, .tags(.privileged), .needsRoot)
 struct LayerFeedTests {
@@ -150,6 +151,80 @@ struct LayerFeedTests {
         }
     }
 
+    @Test func `who waits for a pull that says nothing can be cancelled`() async throws {
+        try await with(Self.image) { scene in
+            let (unpacker, feed, blobs) = (scene.unpacker, scene.feed, scene.blobs)
+            let before = Task { try await unpacker.unpack(following: feed, from: blobs) }
+            try await Task.sleep(for: .milliseconds(20))
+            before.cancel()
+            #expect(try await before.value == nil)
+            scene.feed.resolved(scene.manifest, scene.configuration)
+            let after = Task { try await unpacker.unpack(following: feed, from: blobs) }
+            try await Task.sleep(for: .milliseconds(20))
+            after.cancel()
+            await #expect { try await after.value } throws: { ($0 as? BundleError)?.code == .cancelled }
+        }
+    }
+
+    @Test func `who waits for another's work on a layer can be cancelled`() async throws {
+        try await with(Self.image) { scene in
+            let (unpacker, feed, blobs) = (scene.unpacker, scene.feed, scene.blobs)
+            let digest = try scene.digest(0)
+            let first = Task { try await unpacker.unpack(following: feed, from: blobs) }
+            scene.feed.resolved(scene.manifest, scene.configuration)
+            let file = try scene.ingest()
+            scene.feed.began(digest, file: file)
+            for _ in 0..<1000 where UnpackerProcessTests.process(holding: scene.directory) == nil {
+                try await Task.sleep(for: .milliseconds(2))
+            }
+            // The blob stands still; the second one wants the same layer.
+            let layers = scene.layers
+            let second = Task { try await unpacker.unpack(layers, from: blobs) }
+            try await Task.sleep(for: .milliseconds(20))
+            second.cancel()
+            await #expect { try await second.value } throws: { ($0 as? BundleError)?.code == .cancelled }
+            scene.feed.end()
+            await #expect { try await first.value } throws: { ($0 as? BundleError)?.code == .cancelled }
+            try file.close()
+        }
+    }
+
+    @Test func `a reader that goes on lets downloads go on`() async throws {
+        var archive = TarArchive()
+        var random = SeededGenerator(1)
+        archive.file("noise", (0..<6 << 20).map { _ in UInt8.random(in: 0...255, using: &random) })
+        try await with(TestImage(layers: [archive.finished()])) { scene in
+            let (unpacker, feed, blobs) = (scene.unpacker, scene.feed, scene.blobs)
+            let digest = try scene.digest(0)
+            let bytes = try scene.bytes(0)
+            let task = Task { try await unpacker.unpack(following: feed, from: blobs) }
+            scene.feed.resolved(scene.manifest, scene.configuration)
+            let file = try scene.ingest()
+            scene.feed.began(digest, file: file)
+            var reader: Int32?
+            for _ in 0..<1000 where reader == nil {
+                reader = UnpackerProcessTests.process(holding: scene.directory)
+                try await Task.sleep(for: .milliseconds(2))
+            }
+            let pid = try #require(reader)
+            kill(pid, SIGSTOP)
+            try file.writeAll(toAbsoluteOffset: 0, bytes)
+            // A second blob that nobody moves fills the budget up to the first one's last MiB.
+            scene.feed.advanced(digest, to: Int64(bytes.count))
+            let filler = ReadingBudgetProbe()
+            filler.note(ahead: LayerFeed.budget - Int64(bytes.count) + 1)
+            let waited = Task { try await feed.room() }
+            try await Task.sleep(for: .milliseconds(50))
+            #expect(!filler.hasRoom)
+            kill(pid, SIGCONT)
+            try await waited.value
+            filler.note(ahead: nil)
+            scene.feed.verified(digest)
+            #expect(try await task.value?.layers.count == 1)
+            try file.close()
+        }
+    }
+
     @Test func `what is ahead of a reader that does not read holds downloads up`() async throws {
         try await with(Self.image) { scene in
             let digest = try scene.digest(0)
@@ -182,4 +257,11 @@ struct LayerFeedTests {
             try file.close()
         }
     }
+}
+
+/// A share of the process's budget that a test holds.
+private final class ReadingBudgetProbe: Sendable {
+    func note(ahead: Int64?) { ReadingBudget.shared.note(ObjectIdentifier(self), ahead: ahead) }
+    var hasRoom: Bool { ReadingBudget.shared.hasRoom }
+    deinit { note(ahead: nil) }
 }

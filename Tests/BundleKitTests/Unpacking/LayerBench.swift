@@ -51,6 +51,7 @@ final class LayerBench {
         switch try unpack(archive.finished()) {
         case .done(let report), .written(let report): return report
         case .failed(let failure): throw failure
+        case .read: throw Errno.invalidArgument
         }
     }
 
