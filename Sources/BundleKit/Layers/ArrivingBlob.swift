@@ -69,7 +69,13 @@ final class ArrivingBlob: Sendable {
 
     func beginReading() { count { $0.isRead = true } }
 
-    func endReading() { count { $0.isRead = false } }
+    /// Forgets the reader, who holds this blob.
+    func endReading() {
+        count { state in
+            state.isRead = false
+            state.onAbandon = nil
+        }
+    }
 
     /// The reader has taken all bytes before this offset.
     func wasRead(to offset: Int64) { count { $0.position = max($0.position, offset) } }
