@@ -1,7 +1,6 @@
 import ImageKit
 import Logging
 import OCIModel
-import Synchronization
 import SystemPackage
 import TestSupport
 import Testing
@@ -25,14 +24,13 @@ struct PullTests {
             cleanup.add { try await client.shutdown() }
             let store = try ContentStore(at: directory.appending("content"), durability: .none)
             let puller = ImagePuller(store: store, client: client)
-            let events = Mutex<[PullProgress]>([])
             let reference = try Reference(name)
-            let (image, timings) = try await puller.pull(reference) { event in events.withLock { $0.append(event) } }
+            let ((image, timings), events) = try await collectingEvents { try await puller.pull(reference, progress: $0) }
             #expect(image.manifest.layers.count == written.layers.count)
             #expect(image.configuration.rootfs.diffIDs.map(\.description) == written.diffIDs)
             #expect(timings.downloadedBytes > .bytes(0))
-            #expect(events.withLock { $0.first } == .resolving(reference))
-            #expect(events.withLock { $0.last } == .done(image.digest))
+            #expect(events.first == .resolving(reference))
+            #expect(events.last == .done(image.digest))
             // A second pull asks, and downloads nothing.
             let again = try await puller.pull(reference, policy: .always)
             #expect(again.image == image)

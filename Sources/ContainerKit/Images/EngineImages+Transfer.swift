@@ -27,13 +27,14 @@ extension EngineImages {
     /// - Parameters:
     ///   - name: its name here.
     ///   - destination: its name in the registry; nil, the default, is the same.
-    ///   - progress: called from several threads.
+    ///   - progress: told of what happens to each blob; it ends with the push.
     /// - Returns: what the name in the registry points at.
     /// - Throws: `.imageUnavailable` with an `ImageError` as its cause.
     @discardableResult
     public func push(
-        _ name: String, to destination: String? = nil, progress: @escaping @Sendable (TransferProgress) -> Void = { _ in }
+        _ name: String, to destination: String? = nil, progress: TransferEvents? = nil
     ) async throws(ContainerError) -> Descriptor {
+        defer { progress?.finish() }
         try engine.expectOpen()
         let reference = try engine.store.reference(name)
         let target = try destination.map { name throws(ContainerError) in try engine.store.reference(name) }
@@ -44,21 +45,32 @@ extension EngineImages {
     }
 
     /// Writes images into a tar archive that `docker load`, `podman load` and skopeo read, and that is an OCI image layout too.
-    public func save(_ names: [String], to path: FilePath) async throws(ContainerError) {
+    /// - Parameters:
+    ///   - names: the images' names here.
+    ///   - path: the archive, which is replaced.
+    ///   - progress: told of what happens to each blob; it ends with the archive.
+    public func save(_ names: [String], to path: FilePath, progress: TransferEvents? = nil) async throws(ContainerError) {
+        defer { progress?.finish() }
         try engine.expectOpen()
         var references: [Reference] = []
         for name in names { references.append(try engine.store.reference(name)) }
         do throws(ImageError) {
-            try await ImageCopier(client: nil).save(references, of: engine.store.content, to: path)
+            try await ImageCopier(client: nil).save(references, of: engine.store.content, to: path, progress: progress)
         } catch { throw ContainerError(error, image: names.first) }
     }
 
     /// Takes over all images of a tar archive, as `docker save`, `podman save`, skopeo and `save` write them.
+    /// - Parameters:
+    ///   - path: the archive.
+    ///   - progress: told of what happens to each blob; it ends with the last image.
     /// - Returns: their names.
-    public func load(_ path: FilePath) async throws(ContainerError) -> [Reference] {
+    public func load(_ path: FilePath, progress: TransferEvents? = nil) async throws(ContainerError) -> [Reference] {
+        defer { progress?.finish() }
         try engine.expectOpen()
         let names: [Reference]
-        do throws(ImageError) { names = try await ImageCopier(client: nil).load(path, into: engine.store.content) } catch {
+        do throws(ImageError) {
+            names = try await ImageCopier(client: nil).load(path, into: engine.store.content, progress: progress)
+        } catch {
             throw ContainerError(error, image: nil)
         }
         for name in names { engine.store.forget(name) }
@@ -66,11 +78,19 @@ extension EngineImages {
     }
 
     /// Copies an image between registries, layouts and archives; nothing is unpacked.
+    /// - Parameters:
+    ///   - source: where it is.
+    ///   - destination: where it is to be; what has its name there loses it.
+    ///   - progress: told of what happens to each blob; it ends with the copy.
     @discardableResult
-    public func copy(from source: ImageLocation, to destination: ImageLocation) async throws(ContainerError) -> Descriptor {
+    public func copy(
+        from source: ImageLocation, to destination: ImageLocation, progress: TransferEvents? = nil
+    ) async throws(ContainerError) -> Descriptor {
+        defer { progress?.finish() }
         try engine.expectOpen()
         let client = try await engine.store.registry()
-        do throws(ImageError) { return try await ImageCopier(client: client).copy(from: source, to: destination) } catch {
+        do throws(ImageError) { return try await ImageCopier(client: client).copy(from: source, to: destination, progress: progress) } catch
+        {
             throw ContainerError(error, image: nil)
         }
     }

@@ -1,4 +1,4 @@
-public import BundleKit
+internal import BundleKit
 internal import Glibc
 public import ImageKit
 internal import LinuxSystem
@@ -14,14 +14,6 @@ extension ContainerEngine {
 public struct EngineImages: Sendable {
     let engine: ContainerEngine
 
-    /// What a pull is doing.
-    public enum Progress: Sendable, Hashable {
-        /// Bytes come from the registry.
-        case pulling(PullProgress)
-        /// Layers are being unpacked.
-        case unpacking(UnpackProgress)
-    }
-
     /// Pulls an image and unpacks it, so that a container of it starts at once. Layers are unpacked while they arrive. Without root the
     /// image is only stored.
     ///
@@ -29,12 +21,12 @@ public struct EngineImages: Sendable {
     ///   - name: as Docker reads it: `alpine`, `registry.example/team/app:1`, `app@sha256:…`.
     ///   - policy: when the registry is asked; only for what is not there, by default.
     ///   - platform: nil is the engine's. Another than this machine's is not unpacked.
-    ///   - progress: called from several threads.
+    ///   - progress: told of what happens to each blob; it ends with the pull.
     /// - Throws: `.imageUnavailable` with an `ImageError` as its cause, `.unpackFailed`, `.cancelled`. No partial file is left.
     @discardableResult
     public func pull(
         _ name: String, policy: PullPolicy = .missing, platform: Platform? = nil,
-        progress: @escaping @Sendable (Progress) -> Void = { _ in }
+        progress: TransferEvents? = nil
     ) async throws(ContainerError) -> Image {
         try await pullTimed(name, policy: policy, platform: platform, progress: progress).image
     }
@@ -42,23 +34,24 @@ public struct EngineImages: Sendable {
     /// As `pull`, and tells where the time went.
     public func pullTimed(
         _ name: String, policy: PullPolicy = .missing, platform: Platform? = nil,
-        progress: @escaping @Sendable (Progress) -> Void = { _ in }
+        progress: TransferEvents? = nil
     ) async throws(ContainerError) -> (image: Image, timings: PullTimings, unpacking: Duration) {
+        defer { progress?.finish() }
         try engine.expectOpen()
         let reference = try engine.store.reference(name)
+        let followsLayers = engine.hostFeatures.isPrivileged && platform == nil && engine.store.runsConfiguredPlatform
+        let note = PullNotes(progress, unpacks: followsLayers)
         if policy == .always { engine.store.forget(reference) }
-        if engine.hostFeatures.isPrivileged, platform == nil, engine.store.runsConfiguredPlatform {
-            let result = try await engine.store.pullAndUnpack(
-                reference, policy: policy, pulling: { progress(.pulling($0)) }, unpacking: { progress(.unpacking($0)) })
+        if followsLayers {
+            let result = try await engine.store.pullAndUnpack(reference, policy: policy, note: note)
             return (result.image, result.timings, result.unpacking)
         }
-        let (image, timings) = try await engine.store.pull(reference, policy: policy, platform: platform) { progress(.pulling($0)) }
-        guard engine.hostFeatures.isPrivileged,
-            Platform.current.runs(Platform(os: image.configuration.os, architecture: image.configuration.architecture))
-        else {
-            return (image, timings, .zero)
+        let (image, timings) = try await engine.store.pull(reference, policy: policy, platform: platform) { note.pulled($0) }
+        var unpacking = Duration.zero
+        if engine.hostFeatures.isPrivileged, Platform.current.runs(image.platform) {
+            unpacking = try await engine.store.unpack(image, note: note).duration
         }
-        let (_, unpacking) = try await engine.store.unpack(image) { progress(.unpacking($0)) }
+        note.end(image)
         return (image, timings, unpacking)
     }
 
@@ -68,19 +61,25 @@ public struct EngineImages: Sendable {
     ///   - layout: a directory with `oci-layout`, `index.json` and `blobs`.
     ///   - tag: the entry with this tag; nil where there is only one.
     ///   - name: its name here.
+    ///   - progress: told of what happens to each blob; it ends with the import.
     @discardableResult
-    public func importLayout(_ layout: FilePath, tag: String? = nil, as name: String) async throws(ContainerError) -> Image {
+    public func importLayout(
+        _ layout: FilePath, tag: String? = nil, as name: String, progress: TransferEvents? = nil
+    ) async throws(ContainerError) -> Image {
+        defer { progress?.finish() }
         try engine.expectOpen()
+        let note = PullNotes(progress)
         let reference = try engine.store.reference(name)
         let content = engine.store.content
         let platform = engine.configuration.platform
         engine.store.forget(reference)
         let image = try await engine.blocking { () throws(ContainerError) in
-            do throws(ImageError) { return try content.importLayout(layout, tag: tag, as: reference, platform: platform) } catch {
-                throw ContainerError(error, image: name)
-            }
+            do throws(ImageError) {
+                return try content.importLayout(layout, tag: tag, as: reference, platform: platform) { note.pulled($0) }
+            } catch { throw ContainerError(error, image: name) }
         }
-        if engine.hostFeatures.isPrivileged { _ = try await engine.store.unpack(image) }
+        if engine.hostFeatures.isPrivileged { _ = try await engine.store.unpack(image, note: note) }
+        note.end(image)
         return image
     }
 

@@ -71,7 +71,7 @@ final class ImageStore: Sendable {
     private func prepare(_ reference: Reference) async throws(ContainerError) -> PreparedImage {
         if let known = prepared.withLock({ prepared in prepared.byName[reference].flatMap { prepared.byDigest[$0] } }) { return known }
         if runsConfiguredPlatform {
-            return try await pullAndUnpack(reference, policy: .missing, pulling: { _ in }, unpacking: { _ in }).prepared
+            return try await pullAndUnpack(reference, policy: .missing, note: PullNotes(nil)).prepared
         }
         let (image, _) = try await pull(reference, policy: .missing, platform: nil) { _ in }
         return try await unpack(image).image
@@ -96,7 +96,7 @@ final class ImageStore: Sendable {
 
     func pull(
         _ reference: Reference, policy: PullPolicy, platform: Platform?, follower: (any BlobFollower)? = nil,
-        progress: @escaping @Sendable (PullProgress) -> Void
+        note: @escaping @Sendable (TransferProgress) -> Void
     ) async throws(ContainerError) -> (Image, PullTimings) {
         let client = try await registry()
         // Until it has a name, a blob looks like garbage.
@@ -104,15 +104,14 @@ final class ImageStore: Sendable {
         defer { withExtendedLifetime(guardian) {} }
         do throws(ImageError) {
             let result = try await ImagePuller(store: content, client: client).pull(
-                reference, platform: platform ?? configuration.platform, policy: policy, follower: follower, progress: progress)
+                reference, platform: platform ?? configuration.platform, policy: policy, follower: follower, note: note)
             return (result.image, result.timings)
         } catch { throw ContainerError(error, image: reference.familiar) }
     }
 
     /// Pulls an image and unpacks its layers while they arrive.
     func pullAndUnpack(
-        _ reference: Reference, policy: PullPolicy, pulling: @escaping @Sendable (PullProgress) -> Void,
-        unpacking: @escaping @Sendable (UnpackProgress) -> Void
+        _ reference: Reference, policy: PullPolicy, note: PullNotes
     ) async throws(ContainerError) -> (image: Image, timings: PullTimings, prepared: PreparedImage, unpacking: Duration) {
         let feed = LayerFeed()
         // While it is held, nobody collects layers.
@@ -122,14 +121,15 @@ final class ImageStore: Sendable {
         let blobs = StoredLayers(content: content, threads: threads)
         // A task of its own, awaited in each case: nothing of it is left when this returns.
         let unpack = Task { () async -> Result<UnpackedImage?, BundleError> in
-            do throws(BundleError) { return .success(try await unpacker.unpack(following: feed, from: blobs, progress: unpacking)) } catch {
+            do throws(BundleError) { return .success(try await unpacker.unpack(following: feed, from: blobs) { note.unpacked($0) }) } catch
+            {
                 return .failure(error)
             }
         }
         let pull = Task { () async -> Result<(Image, PullTimings), ContainerError> in
             do throws(ContainerError) {
                 return .success(
-                    try await self.pull(reference, policy: policy, platform: nil, follower: feed, progress: pulling))
+                    try await self.pull(reference, policy: policy, platform: nil, follower: feed) { note.pulled($0) })
             } catch { return .failure(error) }
         }
         let (pulled, unpacked) = await withTaskCancellationHandler {
@@ -149,7 +149,8 @@ final class ImageStore: Sendable {
         }
         switch (pulled, unpacked) {
         case (.success(let (image, timings)), .success(let layers)):
-            let (prepared, duration) = try await hold(image, layers, unpacking)
+            let (prepared, duration) = try await hold(image, layers, note)
+            note.end(image)
             return (image, timings, prepared, duration)
         case (_, .failure(let error)) where error.code != .cancelled: throw ContainerError(error, image: reference.familiar)
         case (.failure(let error), _): throw error
@@ -159,11 +160,11 @@ final class ImageStore: Sendable {
 
     /// Holds the layers of an image that was unpacked until the engine ends; unpacks it from the store when it was not.
     private func hold(
-        _ image: Image, _ layers: UnpackedImage?, _ progress: @escaping @Sendable (UnpackProgress) -> Void
+        _ image: Image, _ layers: UnpackedImage?, _ note: PullNotes
     ) async throws(ContainerError) -> (PreparedImage, Duration) {
         // Several manifests may have one name; what was followed is what was pulled.
         guard let layers else {
-            let (prepared, duration) = try await unpack(image, progress: progress)
+            let (prepared, duration) = try await unpack(image, note: note)
             return (prepared, duration)
         }
         return (try await hold(image, layers), layers.duration)
@@ -184,7 +185,7 @@ final class ImageStore: Sendable {
 
     /// Unpacks what is missing of an image, and holds its layers until the engine ends.
     func unpack(
-        _ image: Image, progress: (@Sendable (UnpackProgress) -> Void)? = nil
+        _ image: Image, note: PullNotes = PullNotes(nil)
     ) async throws(ContainerError) -> (image: PreparedImage, duration: Duration) {
         if let known = prepared.withLock({ $0.byDigest[image.id] }) {
             prepared.withLock { $0.byName[image.reference] = image.id }
@@ -193,11 +194,12 @@ final class ImageStore: Sendable {
         // While it is held, nobody collects layers.
         let guardian = try await ContainerEngine.blocking(on: threads) { () throws(ContainerError) in try self.lease.protect() }
         defer { withExtendedLifetime(guardian) {} }
+        note.stored(image)
         let unpacked: UnpackedImage
         do throws(BundleError) {
             unpacked = try await unpacker.unpack(
-                image.manifest, configuration: image.configuration, from: StoredLayers(content: content, threads: threads),
-                progress: progress)
+                image.manifest, configuration: image.configuration, from: StoredLayers(content: content, threads: threads)
+            ) { note.unpacked($0) }
         } catch { throw ContainerError(error, image: image.reference.familiar) }
         return (try await hold(image, unpacked), unpacked.duration)
     }

@@ -12,6 +12,10 @@ public struct Image: Sendable, Hashable {
 
     /// Bytes of all layers as they are stored.
     public var compressedSize: ByteCount { .bytes(manifest.layers.reduce(0) { $0 + $1.size }) }
+    /// What it is made for, as its configuration says.
+    public var platform: Platform {
+        Platform(os: configuration.os, architecture: configuration.architecture, variant: configuration.variant)
+    }
     /// Digest of the configuration: what Docker calls the image's id.
     public var id: Digest { manifest.config.digest }
 }

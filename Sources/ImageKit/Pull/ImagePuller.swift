@@ -20,12 +20,22 @@ public final class ImagePuller: Sendable {
     ///   - platform: the platform to take from an index; this machine's by default.
     ///   - policy: when the registry is asked; `.missing` by default.
     ///   - follower: told of layers as they arrive, to unpack them meanwhile.
-    ///   - progress: called from several threads.
+    ///   - progress: told of what happens; it ends with the pull.
     /// - Returns: the image, all of its blobs verified in the store, and where the time went.
     /// - Throws: `ImageError`; `.cancelled` when the task is. Blobs that were verified stay; nothing else does.
     public func pull(
         _ reference: Reference, platform: Platform = .current, policy: PullPolicy = .missing, follower: (any BlobFollower)? = nil,
-        progress: @escaping @Sendable (PullProgress) -> Void = { _ in }
+        progress: TransferEvents? = nil
+    ) async throws(ImageError) -> (image: Image, timings: PullTimings) {
+        defer { progress?.finish() }
+        return try await pull(reference, platform: platform, policy: policy, follower: follower, note: progress.note)
+    }
+
+    /// As `pull(_:platform:policy:follower:progress:)`.
+    /// - Parameter note: called from several threads.
+    package func pull(
+        _ reference: Reference, platform: Platform, policy: PullPolicy, follower: (any BlobFollower)?,
+        note progress: @escaping @Sendable (TransferProgress) -> Void
     ) async throws(ImageError) -> (image: Image, timings: PullTimings) {
         do {
             return try await pulled(reference, platform, policy, follower, progress)
@@ -40,7 +50,7 @@ public final class ImagePuller: Sendable {
 
     private func pulled(
         _ reference: Reference, _ platform: Platform, _ policy: PullPolicy, _ follower: (any BlobFollower)?,
-        _ progress: @escaping @Sendable (PullProgress) -> Void
+        _ progress: @escaping @Sendable (TransferProgress) -> Void
     ) async throws -> (Image, PullTimings) {
         let clock = ContinuousClock()
         var timings = PullTimings()
@@ -57,7 +67,7 @@ public final class ImagePuller: Sendable {
         defer { withExtendedLifetime(lease) {} }
         let found = try await resolve(reference, platform)
         let blobs = [found.manifest.config] + found.manifest.layers
-        progress(.resolved(found.root.digest, blobs: blobs))
+        progress(.started(found.root.digest, blobs: blobs))
         timings.resolve = clock.now - start
 
         let downloaded = Mutex(Int64(0))
@@ -119,7 +129,7 @@ public final class ImagePuller: Sendable {
 
     private func download(
         _ blobs: [Descriptor], _ reference: Reference, _ lease: ContentLease, _ follower: (any BlobFollower)?,
-        _ progress: @escaping @Sendable (PullProgress) -> Void,
+        _ progress: @escaping @Sendable (TransferProgress) -> Void,
         _ count: @escaping @Sendable (Int64) -> Void
     ) async throws {
         var seen: Set<Digest> = []
@@ -139,7 +149,7 @@ public final class ImagePuller: Sendable {
 
     private func ensure(
         _ blob: Descriptor, _ reference: Reference, _ lease: ContentLease, _ follower: (any BlobFollower)?,
-        _ progress: @escaping @Sendable (PullProgress) -> Void,
+        _ progress: @escaping @Sendable (TransferProgress) -> Void,
         _ count: @escaping @Sendable (Int64) -> Void
     ) async throws {
         let store = store
@@ -161,10 +171,10 @@ public final class ImagePuller: Sendable {
                     return progress(.blob(blob.digest, .alreadyPresent))
                 }
                 try await client.download(ingest, of: reference, follower: follower) {
-                    progress(.blob(blob.digest, .downloading(.bytes($0), of: .bytes(blob.size))))
+                    progress(.blob(blob.digest, .moved($0, of: blob.size)))
                 }
                 count(blob.size)
-                return progress(.blob(blob.digest, .verified))
+                return progress(.blob(blob.digest, .done))
             }
         }
     }

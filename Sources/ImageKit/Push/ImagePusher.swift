@@ -17,12 +17,12 @@ public struct ImagePusher: Sendable {
     ///   - store: where it is.
     ///   - destination: its name in the registry; nil is the same.
     ///   - platforms: which of an index; all that the store has by default.
-    ///   - progress: called from several threads.
+    ///   - progress: told of what happens; it ends with the push.
     /// - Returns: what the name in the registry points at.
     @discardableResult
     public func push(
         _ name: Reference, of store: ContentStore, to destination: Reference? = nil, platforms: PlatformSelection = .available,
-        progress: @escaping @Sendable (TransferProgress) -> Void = { _ in }
+        progress: TransferEvents? = nil
     ) async throws(ImageError) -> Descriptor {
         var copier = ImageCopier(client: client)
         copier.uploadChunk = uploadChunk

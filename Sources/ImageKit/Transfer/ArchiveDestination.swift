@@ -61,12 +61,12 @@ final class ArchiveImageDestination: ImageDestinationWriter {
                 }
                 try bytes.note(buffer)
                 try self.write(Array(buffer.readableBytesView))
-                progress(.transferring(.bytes(bytes.size), of: .bytes(descriptor.size)))
+                progress(.moved(bytes.size, of: descriptor.size))
             }
             try bytes.finish()
             try self.write(TarWriter.padding(descriptor.size))
         }
-        progress(.transferred)
+        progress(.done)
     }
 
     func put(_ bytes: [UInt8], _ descriptor: Descriptor) async throws {

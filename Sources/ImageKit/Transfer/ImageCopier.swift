@@ -17,15 +17,17 @@ public struct ImageCopier: Sendable {
     ///   - source: where it is.
     ///   - destination: where it is to be; what has its name there loses it.
     ///   - platforms: which of an index; all that the source has by default.
-    ///   - progress: called from several threads.
+    ///   - progress: told of what happens; it ends with the copy.
     /// - Returns: what the destination's name points at.
     /// - Throws: `ImageError`; `.cancelled` when the task is. Blobs that were verified stay.
     @discardableResult
     public func copy(
         from source: ImageLocation, to destination: ImageLocation, platforms: PlatformSelection = .available,
-        progress: @escaping @Sendable (TransferProgress) -> Void = { _ in }
+        progress: TransferEvents? = nil
     ) async throws(ImageError) -> Descriptor {
-        try await typed(source.subject) {
+        defer { progress?.finish() }
+        let progress = progress.note
+        return try await typed(source.subject) {
             let reader = try await self.reader(source)
             let writer = try await self.writer(destination)
             let plan = try await CopyPlan(from: reader, platforms, source.subject)
@@ -45,10 +47,18 @@ public struct ImageCopier: Sendable {
     }
 
     /// Writes images of a store into one archive, as `docker save` does.
+    /// - Parameters:
+    ///   - names: the images' names in the store.
+    ///   - store: where they are.
+    ///   - path: the archive, which is replaced.
+    ///   - platforms: which of an index; all that the store has by default.
+    ///   - progress: told of what happens; it ends with the archive.
     public func save(
         _ names: [Reference], of store: ContentStore, to path: FilePath, platforms: PlatformSelection = .available,
-        progress: @escaping @Sendable (TransferProgress) -> Void = { _ in }
+        progress: TransferEvents? = nil
     ) async throws(ImageError) {
+        defer { progress?.finish() }
+        let progress = progress.note
         try await typed(.path(path)) {
             let archive = try await BlockingWork.run { try ArchiveImageDestination(path) }
             for name in names {
@@ -56,17 +66,24 @@ public struct ImageCopier: Sendable {
                 let plan = try await CopyPlan(from: reader, platforms, .reference(name))
                 try await self.transfer(plan, from: reader, to: archive, progress)
                 try await archive.finish(plan.root.bytes, plan.root.descriptor, names: [name])
+                progress(.done(plan.root.descriptor.digest))
             }
             try await archive.close()
         }
     }
 
     /// Takes over all images of an archive, as `docker load` does.
+    /// - Parameters:
+    ///   - path: the archive.
+    ///   - store: where the images go.
+    ///   - progress: told of what happens; it ends with the last image.
     /// - Returns: their names; the digest of one that has no name in the archive is its name, under `local/image`.
     public func load(
-        _ path: FilePath, into store: ContentStore, progress: @escaping @Sendable (TransferProgress) -> Void = { _ in }
+        _ path: FilePath, into store: ContentStore, progress: TransferEvents? = nil
     ) async throws(ImageError) -> [Reference] {
-        try await typed(.path(path)) {
+        defer { progress?.finish() }
+        let progress = progress.note
+        return try await typed(.path(path)) {
             let images = try await BlockingWork.run { try ArchiveContents(path).images() }
             var names: [Reference] = []
             for image in images {

@@ -24,7 +24,7 @@ struct RegistryImageDestination: ImageDestinationWriter {
         switch try await client.startUpload(descriptor, to: reference, from: mount) {
         case .mounted: progress(.mounted)
         case .upload(let location):
-            let note: @Sendable (Int64) -> Void = { progress(.transferring(.bytes($0), of: .bytes(descriptor.size))) }
+            let note: @Sendable (Int64) -> Void = { progress(.moved($0, of: descriptor.size)) }
             if let region = try await source.region(descriptor) {
                 try await upload(descriptor, location, region, note)
             } else {
@@ -32,7 +32,7 @@ struct RegistryImageDestination: ImageDestinationWriter {
                 let region = try await ScratchBlob.fetch(descriptor, from: source)
                 try await upload(descriptor, location, region, note)
             }
-            progress(.transferred)
+            progress(.done)
         }
     }
 
@@ -123,14 +123,14 @@ final class StoredImageDestination: ImageDestinationWriter {
                 try await BlockingWork.run { try ingest.restart() }
             } _: { buffer in
                 try await BlockingWork.run { try ingest.write([buffer]) }
-                progress(.transferring(.bytes(ingest.size), of: .bytes(descriptor.size)))
+                progress(.moved(ingest.size, of: descriptor.size))
             }
             try await BlockingWork.run { try ingest.finish() }
         } catch {
             ingest.discard()
             throw error
         }
-        progress(.transferred)
+        progress(.done)
     }
 
     func put(_ bytes: [UInt8], _ descriptor: Descriptor) async throws {
@@ -193,7 +193,7 @@ struct LayoutImageDestination: ImageDestinationWriter {
                     try bytes.withLock { try $0.note(buffer) }
                     try FileRegion(file: file, offset: 0, size: 0).write(buffer, at: offset)
                 }
-                progress(.transferring(.bytes(bytes.withLock { $0.size }), of: .bytes(descriptor.size)))
+                progress(.moved(bytes.withLock { $0.size }, of: descriptor.size))
             }
             try bytes.withLock { try $0.finish() }
             try await BlockingWork.run {
@@ -203,7 +203,7 @@ struct LayoutImageDestination: ImageDestinationWriter {
             _ = ck_unlinkat(AT_FDCWD, path.appending(new).string, 0)
             throw (error as? Errno).map { ImageErrorAdvice.error($0, .blob(descriptor.digest), "it cannot be written") } ?? error
         }
-        progress(.transferred)
+        progress(.done)
     }
 
     func put(_ bytes: [UInt8], _ descriptor: Descriptor) async throws {

@@ -16,7 +16,11 @@ public struct ImageIndex: Sendable, Hashable, Codable {
 
     /// The first manifest that runs on `platform`; one without a platform only when it is the only one.
     public func manifest(for platform: Platform) -> Descriptor? {
-        manifests.first { $0.platform.map(platform.runs) ?? false }
+        let suited = manifests.compactMap { manifest in
+            manifest.platform.flatMap(platform.preference).map { (preference: $0, manifest: manifest) }
+        }
+        let greatest = suited.map(\.preference).max()
+        return suited.first { $0.preference == greatest }?.manifest
             ?? (manifests.count == 1 && manifests[0].platform == nil ? manifests[0] : nil)
     }
 }

@@ -19,7 +19,20 @@ struct ImageRunTests {
             let layout = try cleanup.directory("layout")
             let reference = try registry.push(try TestImage.busybox(["echo", "pulled"]).write(layout: layout), as: "library/box")
             try await EngineFixture.with { fixture in
-                let (image, timings, _) = try await fixture.engine.images.pullTimed(reference)
+                let events = TransferEvents()
+                async let read: [TransferProgress] = {
+                    var all: [TransferProgress] = []
+                    for await event in events { all.append(event) }
+                    return all
+                }()
+                let (image, timings, _) = try await fixture.engine.images.pullTimed(reference, progress: events)
+                // The last state of each blob: verified, and unpacked.
+                var ends: [Digest: TransferProgress.BlobState] = [:]
+                let progress = await read
+                for case .blob(let digest, let state) in progress { ends[digest] = state }
+                #expect(Set(ends.keys) == Set(image.manifest.layers.map(\.digest) + [image.id]))
+                #expect(ends.values.allSatisfy { $0 == .done || $0 == .alreadyPresent })
+                #expect(progress.last == .done(image.digest))
                 #expect(timings.downloadedBytes.rawValue > 0)
                 #expect(try await fixture.engine.run(image).standardOutput == "pulled\n")
                 #expect(try await fixture.engine.images.list().map(\.reference.description) == [reference])

@@ -148,14 +148,15 @@ import Testing
             fixture.override(path) { first.take() ? Answer(body: layer, ending: .stall(after: Self.cut)) : .file(layer, $0) }
             let (puller, reference) = (fixture.puller, try fixture.reference)
             let received = Mutex(Int64(0))
-            let pull = Task {
-                try await puller.pull(reference) { progress in
-                    if case .blob(_, .downloading(let bytes, _)) = progress { received.withLock { $0 = max($0, bytes.rawValue) } }
-                }
-            }
+            let events = TransferEvents()
+            let pull = Task { try await puller.pull(reference, progress: events) }
+            async let reading: Void = {
+                for await case .blob(_, .transferring(let bytes, _)) in events { received.withLock { $0 = max($0, bytes.rawValue) } }
+            }()
             while received.withLock({ $0 }) < Self.cut - (1 << 20) { try await Task.sleep(for: .milliseconds(10)) }
             pull.cancel()
             await #expect(throws: ImageError.self) { _ = try await pull.value }
+            await reading
             try await fixture.pull()
             let start = ranges(fixture).last?.flatMap { $0.dropFirst(6).dropLast() }.flatMap { Int($0) } ?? 0
             #expect(start >= Self.cut - (1 << 20))

@@ -1,7 +1,6 @@
 import ImageKit
 import Logging
 import OCIModel
-import Synchronization
 import SystemPackage
 import TestSupport
 import Testing
@@ -40,18 +39,11 @@ struct PushTests {
         }
     }
 
-    private func states(_ fixture: Fixture, _ push: (@escaping @Sendable (TransferProgress) -> Void) async throws -> Void) async throws
-        -> [TransferProgress.BlobState]
-    {
-        let ends = Mutex<[TransferProgress.BlobState]>([])
-        try await push { progress in
-            guard case .blob(_, let state) = progress else { return }
-            switch state {
-            case .transferred, .mounted, .alreadyPresent: ends.withLock { $0.append(state) }
-            default: break
-            }
+    /// How each blob of a push ends.
+    private func states(_ push: @Sendable (TransferEvents) async throws -> Descriptor) async throws -> [TransferProgress.BlobState] {
+        try await collectingEvents(push).events.compactMap {
+            if case .blob(_, let state) = $0, state.isFinal { state } else { nil }
         }
-        return ends.withLock { $0 }
     }
 
     private func roundTrip(
@@ -76,9 +68,8 @@ struct PushTests {
             let image = try await ImagePuller(store: second, client: fixture.client).pull(fixture.name).image
             #expect(image.digest == pushed.digest)
             // A second push sends nothing.
-            let again = try await states(fixture) { progress in
-                try await fixture.pusher.push(fixture.name, of: fixture.store, progress: progress)
-            }
+            let (sender, name, store) = (fixture.pusher, fixture.name, fixture.store)
+            let again = try await states { try await sender.push(name, of: store, progress: $0) }
             #expect(again.allSatisfy { $0 == .alreadyPresent })
         }
     }
@@ -131,9 +122,8 @@ struct PushTests {
         try await withRegistry { fixture in
             try await fixture.pusher.push(fixture.name, of: fixture.store)
             let other = try Reference("\(fixture.registry.address)/other/app:1")
-            let ends = try await states(fixture) { progress in
-                try await fixture.pusher.push(fixture.name, of: fixture.store, to: other, progress: progress)
-            }
+            let (pusher, name, store) = (fixture.pusher, fixture.name, fixture.store)
+            let ends = try await states { try await pusher.push(name, of: store, to: other, progress: $0) }
             #expect(ends.count == 2)
             #expect(ends.allSatisfy { $0 == .mounted })
             let second = try ContentStore(at: fixture.directory.appending("second"), durability: .none)

@@ -14,7 +14,8 @@ struct Pull: AsyncParsableCommand {
             if quiet {
                 print(try await engine.images.pull(image, policy: .always).digest)
             } else {
-                print(try await PullDisplay.pull(image, .always, engine).digest)
+                let pulled = try await TransferDisplay.show { try await engine.images.pull(image, policy: .always, progress: $0) }
+                print(pulled.digest)
             }
         }
     }
@@ -70,7 +71,10 @@ struct Import: AsyncParsableCommand {
     mutating func run() async throws {
         let (layout, tag, name) = (layout, tag, name)
         try await EngineOptions.withEngine { engine in
-            print(try await engine.images.importLayout(FilePath(layout), tag: tag, as: name).digest)
+            let imported = try await TransferDisplay.show {
+                try await engine.images.importLayout(FilePath(layout), tag: tag, as: name, progress: $0)
+            }
+            print(imported.digest)
         }
     }
 }

@@ -12,16 +12,7 @@ struct Push: AsyncParsableCommand {
     mutating func run() async throws {
         let (image, to) = (image, to)
         try await EngineOptions.withEngine { engine in
-            let pushed = try await engine.images.push(image, to: to) { progress in
-                if case .blob(let digest, let state) = progress {
-                    switch state {
-                    case .transferred: Report.write("\(digest.hex.prefix(12)) sent\n")
-                    case .mounted: Report.write("\(digest.hex.prefix(12)) mounted\n")
-                    case .alreadyPresent: Report.write("\(digest.hex.prefix(12)) there\n")
-                    default: break
-                    }
-                }
-            }
+            let pushed = try await TransferDisplay.show { try await engine.images.push(image, to: to, progress: $0) }
             print(pushed.digest)
         }
     }
@@ -49,7 +40,9 @@ struct Save: AsyncParsableCommand {
 
     mutating func run() async throws {
         let (output, images) = (output, images)
-        try await EngineOptions.withEngine { try await $0.images.save(images, to: FilePath(output)) }
+        try await EngineOptions.withEngine { engine in
+            try await TransferDisplay.show { try await engine.images.save(images, to: FilePath(output), progress: $0) }
+        }
     }
 }
 
@@ -62,7 +55,8 @@ struct Load: AsyncParsableCommand {
     mutating func run() async throws {
         let input = input
         try await EngineOptions.withEngine { engine in
-            for name in try await engine.images.load(FilePath(input)) { print("Loaded image: \(name.familiar)") }
+            let names = try await TransferDisplay.show { try await engine.images.load(FilePath(input), progress: $0) }
+            for name in names { print("Loaded image: \(name.familiar)") }
         }
     }
 }

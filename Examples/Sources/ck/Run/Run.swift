@@ -37,7 +37,9 @@ struct Run: AsyncParsableCommand {
             do {
                 var asks = policy != .missing
                 if !asks { asks = try await !isPresent(image, engine) }
-                if asks { try await PullDisplay.pull(image, policy, engine) }
+                if asks {
+                    _ = try await TransferDisplay.show { try await engine.images.pull(image, policy: policy, progress: $0) }
+                }
                 if detached { return try await start(image, settled, engine) }
                 return try await Attached.run(image, settled, interactive: interactive, engine)
             } catch let error as ContainerError {
