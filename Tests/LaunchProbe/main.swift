@@ -9,7 +9,7 @@ import SystemPackage
 //   run      launches, waits, removes
 //   create   parks, waits 50 ms, starts, waits, removes
 //   abandon  parks and lets go
-//   exec     launches, executes the second plan in it, waits for that, kills, removes
+//   exec     launches, executes the second plan in it, once or <n> times, waits for that, kills, removes
 //   connect  launches, connects to port 8080 inside, copies what it says to standard output, kills, removes
 //   loop     runs the plan <n> times and prints the microseconds of each
 //   hooks    creates with a hook of each kind: <launcher's> <before the change of root> <before the start> <seconds>, `-` for none
@@ -141,9 +141,11 @@ func main(_ mode: String, _ arguments: [String]) throws -> CInt {
     case "exec":
         let exec = try ExecPlan(decoding: read(arguments[1]))
         do throws(LaunchFailure) {
-            let process = try Launcher.exec(exec, in: container, streams: try! streams(exec.process))
-            if let terminal = process.terminal { drain(terminal.rawValue) }
-            status = try! wait(process)
+            for _ in 0..<(arguments.count > 2 ? Int(arguments[2]) ?? 1 : 1) {
+                let process = try Launcher.exec(exec, in: container, streams: try! streams(exec.process))
+                if let terminal = process.terminal { drain(terminal.rawValue) }
+                status = try! wait(process)
+            }
         } catch {
             report(error)
             status = 125

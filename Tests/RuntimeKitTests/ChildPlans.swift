@@ -85,6 +85,9 @@ enum ChildPlans {
                 tree: 0, recursive: true, userMappings: [.init(container: 0, host: 1, size: 2)],
                 groupMappings: [.init(container: 3, host: 4, size: 5)])
         ]
+        plan.netDevices = [NetDevicePlan(name: "eth1", newName: "eth0")]
+        plan.namespaces.isUnprivileged = true
+        plan.process.keepsGroups = true
         plan.process.memoryPolicy = MemoryPolicyPlan(mode: 2, nodes: "0")
         plan.process.listener = SeccompListenerPlan(path: "/run/listener", state: ["{", "}"])
         plan.process.additionalGroups = [1, 2]
@@ -119,10 +122,13 @@ struct LaunchProbe {
         return ".build/debug/LaunchProbe"
     }
 
-    func run(_ mode: String = "run", _ plan: LaunchPlan, _ arguments: [String] = []) throws -> Command.Result {
+    /// - Parameter around: a command that runs the probe.
+    func run(
+        _ mode: String = "run", _ plan: LaunchPlan, _ arguments: [String] = [], around: [String] = []
+    ) throws -> Command.Result {
         let file = directory.appending("plan-\(UInt32.random(in: .min ... .max))")
         try Files.write(plan.encode(), to: file)
-        return try Command([Self.path, mode, file.string] + arguments, timeout: .seconds(20)).run()
+        return try Command(around + [Self.path, mode, file.string] + arguments, timeout: .seconds(20)).run()
     }
 }
 

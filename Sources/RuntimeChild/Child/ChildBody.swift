@@ -12,6 +12,8 @@ final class ChildBody {
     private let root: CInt
     /// True when clone3 put the child into the v2 directory already.
     var isInUnified = false
+    /// True when it was born in its cgroups, its user namespace and those of others.
+    var hasJoined = false
 
     /// - Parameter root: where paths start, held open by the caller.
     init(
@@ -40,8 +42,8 @@ final class ChildBody {
     private func prepare() -> LastStep? {
         guard let child, let process else { return nil }
         var container = ContainerChild(
-            plan: child.plan, prepared: child.prepared, cgroups: child.cgroups, isInUnified: isInUnified, joined: child.joined,
-            root: ContainerRoot(OwnedDescriptor(root)), process: process, emptyDirectory: nil)
+            plan: child.plan, prepared: child.prepared, cgroups: child.cgroups, isInUnified: isInUnified, hasJoined: hasJoined,
+            joined: child.joined, root: ContainerRoot(OwnedDescriptor(root)), process: process, emptyDirectory: nil)
         do throws(Errno) { return try container.prepare() } catch {
             process.page.fail(error)
             return nil
@@ -56,6 +58,7 @@ extension LaunchPlan {
     var mayBorrowMemory: Bool {
         guard flavour == .supervised, namespaces.new & (ck_CLONE_NEWUSER | ck_CLONE_NEWTIME) == 0 else { return false }
         if !process.noNewPrivileges, !process.seccompProgram.isEmpty { return false }
+        if !netDevices.isEmpty { return false }
         // It waits until somebody listens.
         if process.listener != nil { return false }
         // A copy into a tmpfs may take more memory than the container has.

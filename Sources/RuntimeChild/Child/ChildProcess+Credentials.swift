@@ -8,10 +8,10 @@ extension ChildProcess {
         let sets = plan.capabilities
         page.enter(.capabilities)
         try dropBounding(sets.bounding)
-        let keeps = plan.uid != 0 && sets.permitted != 0
+        let keeps = plan.uid != 0 && sets.permitted | sets.inheritable != 0
         if keeps { try check(ck_prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0)) }
         page.enter(.groups)
-        try check(unsafe ck_setgroups(plan.additionalGroups.count, plan.additionalGroups))
+        if !plan.keepsGroups { try check(unsafe ck_setgroups(plan.additionalGroups.count, plan.additionalGroups)) }
         page.enter(.ids)
         // To the kernel -1 means "leave it", and the program would keep root's ids.
         guard plan.uid != .max, plan.gid != .max else { throw .invalidArgument }

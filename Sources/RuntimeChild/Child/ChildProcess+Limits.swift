@@ -10,10 +10,7 @@ extension ChildProcess {
             var value = rlimit(rlim_cur: rlim_t(limit.soft), rlim_max: rlim_t(limit.hard))
             try check(unsafe ck_prlimit(0, limit.resource, &value, nil))
         }
-        if let score = plan.oomScoreAdjust {
-            page.enter(.oomScore)
-            try writeOwn("oom_score_adj", String(score))
-        }
+        if !hasScore { try applyScore() }
         if let scheduler = plan.scheduler {
             page.enter(.scheduler)
             try check(
@@ -39,6 +36,22 @@ extension ChildProcess {
             let mask = try ProcessorList.mask(list)
             try check(unsafe ck_sched_setaffinity(0, mask.count, mask))
         }
+    }
+
+    /// How willingly the kernel kills it.
+    func applyScore() throws(Errno) {
+        guard let score = plan.oomScoreAdjust else { return }
+        page.enter(.oomScore)
+        try writeOwn("oom_score_adj", String(score))
+    }
+
+    /// The same in a short-lived process, from which the program's process inherits it: while the ids are still the host's. Without
+    /// root its own files in /proc are its own only while it is dumpable.
+    func applyScoreEarly() throws(Errno) {
+        let isRoot = geteuid() == 0
+        if !isRoot { ck_prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) }
+        defer { if !isRoot { ck_prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) } }
+        try applyScore()
     }
 
     /// Labels that take effect at execve.

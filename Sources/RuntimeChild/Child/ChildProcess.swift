@@ -19,6 +19,8 @@ struct ChildProcess {
     let hostProc: SharedDescriptor?
     /// What an OCI runtime command asks for; the defaults are a supervised launch.
     var command = CommandLaunch()
+    /// Whether its OOM score was set before it was born, or by the launcher.
+    var hasScore = false
     /// The pid that hooks are told: the launcher's number of this process.
     var launcherPid: CInt = 0
     private var terminal: ChildTerminal?
@@ -185,6 +187,8 @@ enum SetupMessage {
     static let hooks = UInt8(ascii: "H")
     /// Child: loads a filter whose descriptor the launcher is to fetch.
     static let listener = UInt8(ascii: "N")
+    /// Child: stands in its network namespace, and waits for interfaces of the host's.
+    static let netDevices = UInt8(ascii: "D")
     /// Launcher: the id maps are written, or go.
     static let proceed = UInt8(ascii: "G")
 }

@@ -8,10 +8,13 @@ internal import SystemPackage
 /// fails is written into the shared page, and the process ends.
 struct ContainerChild: ~Copyable {
     let plan: LaunchPlan
-    let prepared: PreparedTrees
+    /// Made by the launcher; by the child where that one has no right to.
+    var prepared: PreparedTrees
     let cgroups: [ContainerCgroup]
     /// True when clone3 put the child into the v2 directory already.
     let isInUnified: Bool
+    /// True when it was born in its cgroups, its user namespace and those of others.
+    let hasJoined: Bool
     /// Opened by the launcher, as paths of the host.
     let joined: [SharedDescriptor]
     var root: ContainerRoot
@@ -22,6 +25,8 @@ struct ContainerChild: ~Copyable {
     /// Does everything but the last step.
     mutating func prepare() throws(Errno) -> LastStep {
         try enter()
+        if plan.namespaces.isUnprivileged { try makeTrees() }
+        if !plan.netDevices.isEmpty { try awaitNetDevices() }
         for index in plan.steps.indices {
             if plan.steps[index] == .pivotRoot && process.command.hasHooks { try runHooks() }
             process.page.enter(.step, index)
@@ -46,14 +51,14 @@ struct ContainerChild: ~Copyable {
     private mutating func enter() throws(Errno) {
         ck_umask(0)
         // First, while the ids are still the host's and may write there.
-        for (index, cgroup) in cgroups.enumerated() where !(cgroup.isUnified && isInUnified) {
+        for (index, cgroup) in cgroups.enumerated() where !hasJoined && !(cgroup.isUnified && isInUnified) {
             process.page.enter(.enterCgroup, index)
             // `tasks`, not `cgroup.procs`: moving a whole process waits for a grace period.
             try ControlFile.write(
                 "0", to: cgroup.isUnified ? "cgroup.procs" : "tasks", in: cgroup.directory.rawValue)
         }
         if plan.namespaces.new & ck_CLONE_NEWUSER != 0 { try becomeRootOfUserNamespace() }
-        for (index, namespace) in plan.namespaces.joined.enumerated() where namespace.type != ck_CLONE_NEWPID {
+        for (index, namespace) in plan.namespaces.joined.enumerated() where !hasJoined && namespace.type != ck_CLONE_NEWPID {
             process.page.enter(.joinNamespace, index)
             try check(ck_setns(joined[index].rawValue, CInt(namespace.type)))
         }
@@ -66,6 +71,27 @@ struct ContainerChild: ~Copyable {
             try makeTimeNamespace()
         }
         try process.joinSessionKeyring()
+    }
+
+    /// Without rights over the host: made here, where the mount namespace is the container's own.
+    private mutating func makeTrees() throws(Errno) {
+        do throws(LaunchFailure) { prepared = try PreparedTrees(plan) } catch {
+            process.page.enter(error.phase, Int(error.index))
+            throw error.errno
+        }
+        guard let tree = plan.rootTree else { return }
+        let copy = try prepared.trees[tree].withDescriptor { mount throws(Errno) in
+            CInt(try check(ck_fcntl(mount.rawValue, F_DUPFD_CLOEXEC, 3)))
+        }
+        root = ContainerRoot(OwnedDescriptor(copy))
+    }
+
+    /// Until the launcher has moved them here.
+    private func awaitNetDevices() throws(Errno) {
+        process.page.enter(.netDevice)
+        var byte = SetupMessage.netDevices
+        try check(unsafe ck_send(process.setup, &byte, 1, nil, 0, 0))
+        try process.awaitByte()
     }
 
     /// Waits until the launcher has written the id maps, and takes the namespace's root ids where it has them: what the
@@ -88,7 +114,13 @@ struct ContainerChild: ~Copyable {
         ] {
             if let offset { text += "\(clock) \(offset.seconds) \(offset.nanoseconds)\n" }
         }
-        if !text.isEmpty { try ControlFile.write(text, to: "self/timens_offsets", in: proc.rawValue) }
+        if !text.isEmpty {
+            // The files of one that is not dumpable belong to the host's root, which this is not any more in a user namespace.
+            if plan.namespaces.changesUser { ck_prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) }
+            let file = Result { () throws(Errno) in try ControlFile.open("self/timens_offsets", for: O_WRONLY, in: proc.rawValue) }
+            ck_prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+            try file.get().write(text)
+        }
         let namespace = OwnedDescriptor(
             CInt(
                 try check(unsafe ck_openat(proc.rawValue, "self/ns/time_for_children", O_RDONLY | O_CLOEXEC, 0))))

@@ -34,6 +34,7 @@ extension LaunchPlan {
         let trees = try reader.readArray { reader throws(FrameError) in try TreePlan(from: &reader) }
         let steps = try reader.readArray { reader throws(FrameError) in try LaunchStep(from: &reader) }
         self.init(containerID: containerID, process: try ProcessPlan(from: &reader))
+        self.namespaces = namespaces
         forcesLegacyOverlay = try reader.readBool()
         if version == Self.extendedVersion {
             try decodeExtension(&reader)
@@ -41,7 +42,6 @@ extension LaunchPlan {
         }
         try reader.finish()
         self.flavour = flavour
-        self.namespaces = namespaces
         self.cgroup = cgroup
         self.trees = trees
         self.steps = steps

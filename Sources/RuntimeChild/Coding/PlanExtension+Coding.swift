@@ -3,7 +3,7 @@ internal import LinuxSystem
 /// What came after the first version of the frames. A plan that has nothing of it is written as before, so that an older shim
 /// still reads it.
 extension ProcessPlan {
-    var hasExtension: Bool { memoryPolicy != nil || listener != nil }
+    var hasExtension: Bool { memoryPolicy != nil || listener != nil || keepsGroups }
 
     func encodeExtension(_ writer: inout FrameWriter) {
         writer.append(memoryPolicy != nil)
@@ -16,6 +16,7 @@ extension ProcessPlan {
             writer.append(listener.path)
             writer.append(listener.state) { writer, part in writer.append(part) }
         }
+        writer.append(keepsGroups)
     }
 
     mutating func decodeExtension(_ reader: inout FrameReader) throws(FrameError) {
@@ -27,11 +28,14 @@ extension ProcessPlan {
                 path: try reader.readString(),
                 state: try reader.readArray { reader throws(FrameError) in try reader.readString() })
         }
+        keepsGroups = try reader.readBool()
     }
 }
 
 extension LaunchPlan {
-    var hasExtension: Bool { process.hasExtension || !idMappedTrees.isEmpty }
+    var hasExtension: Bool {
+        process.hasExtension || !idMappedTrees.isEmpty || !netDevices.isEmpty || namespaces.isUnprivileged
+    }
 
     func encodeExtension(_ writer: inout FrameWriter) {
         process.encodeExtension(&writer)
@@ -41,6 +45,11 @@ extension LaunchPlan {
             NamespacePlan.encode(map.userMappings, &writer)
             NamespacePlan.encode(map.groupMappings, &writer)
         }
+        writer.append(netDevices) { writer, device in
+            writer.append(device.name)
+            writer.append(device.newName)
+        }
+        writer.append(namespaces.isUnprivileged)
     }
 
     mutating func decodeExtension(_ reader: inout FrameReader) throws(FrameError) {
@@ -50,5 +59,9 @@ extension LaunchPlan {
                 tree: try reader.read(), recursive: try reader.readBool(),
                 userMappings: try NamespacePlan.mappings(&reader), groupMappings: try NamespacePlan.mappings(&reader))
         }
+        netDevices = try reader.readArray { reader throws(FrameError) in
+            NetDevicePlan(name: try reader.readString(), newName: try reader.readString())
+        }
+        namespaces.isUnprivileged = try reader.readBool()
     }
 }

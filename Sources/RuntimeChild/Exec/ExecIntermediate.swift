@@ -5,13 +5,15 @@ internal import SystemPackage
 /// The short-lived process that joins a container's namespaces and makes the process of an exec as its own sibling.
 struct ExecIntermediate {
     let container: LaunchedContainer
-    var process: ChildProcess
+    /// What it makes.
+    private(set) var process: ChildProcess
     /// The v2 directory the new process is born in.
     var unified: SharedDescriptor?
 
     init(container: LaunchedContainer, process: ChildProcess) {
         self.container = container
         self.process = process
+        self.process.hasScore = true
     }
 
     /// Runs it and waits for its end.
@@ -29,6 +31,8 @@ struct ExecIntermediate {
 
     private func work() throws(Errno) {
         let page = process.page
+        // What takes the ids of the host.
+        try process.applyScoreEarly()
         for (index, cgroup) in container.cgroups.enumerated() where !cgroup.isUnified {
             page.enter(.enterCgroup, index)
             try ControlFile.write("0", to: "tasks", in: cgroup.directory.rawValue)

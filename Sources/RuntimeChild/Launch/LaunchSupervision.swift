@@ -11,6 +11,8 @@ struct LaunchSupervision {
     var runtimeHooks: (@Sendable (LaunchedProcess) -> Bool)?
     /// Who is told of the filter's notifications.
     var listener: SeccompListenerPlan?
+    /// Interfaces that the child waits for.
+    var netDevices: [NetDevicePlan] = []
 
     /// Follows the child until execve, or until it is parked.
     /// - Returns: the pty master, when it sent one.
@@ -27,6 +29,7 @@ struct LaunchSupervision {
                 if byte == SetupMessage.parked && parks { return terminal }
                 if byte == SetupMessage.hooks { try runHooks() }
                 if byte == SetupMessage.listener { try handOverListener() }
+                if byte == SetupMessage.netDevices { try moveNetDevices() }
                 continue
             }
             try conclude()
@@ -89,15 +92,37 @@ struct LaunchSupervision {
         return stat.flags & ck_PF_FORKNOEXEC != 0
     }
 
-    /// Writes the maps of the child's user namespace, which waits for that.
-    func writeIDMaps(_ plan: NamespacePlan) throws(LaunchFailure) {
+    /// Writes the maps of the child's user namespace, which waits for that; and its OOM score, which it may not lower itself there.
+    func writeIDMaps(_ plan: LaunchPlan) throws(LaunchFailure) {
+        var phase = LaunchPhase.writeIDMaps
         do throws(Errno) {
             let pid = try process.descriptor.hostPid()
             let directory = try OwnedDescriptor.open("/proc/\(pid)", flags: O_PATH | O_DIRECTORY)
-            try UserNamespace.write(plan.userMappings, plan.groupMappings, in: directory)
+            // Without CAP_SETGID the kernel takes a map of groups only from one that can drop none (man 7 user_namespaces).
+            if plan.process.keepsGroups { try ControlFile.write("deny", to: "setgroups", in: directory.rawValue) }
+            if plan.namespaces.isUnprivileged {
+                try UserNamespace.write(plan.namespaces, pid: pid, in: directory)
+            } else {
+                try UserNamespace.write(plan.namespaces.userMappings, plan.namespaces.groupMappings, in: directory)
+            }
+            if let score = plan.process.oomScoreAdjust {
+                phase = .oomScore
+                try ControlFile.write(String(score), to: "oom_score_adj", in: directory.rawValue)
+            }
         } catch {
             end()
-            throw LaunchFailure(.writeIDMaps, errno: error)
+            throw LaunchFailure(phase, errno: error)
+        }
+        release()
+    }
+
+    /// Moves interfaces of the host into the child's network namespace, where it waits for them.
+    private func moveNetDevices() throws(LaunchFailure) {
+        for (index, device) in netDevices.enumerated() {
+            do throws(Errno) { try NetDeviceMove.run(device, to: process.descriptor) } catch {
+                end()
+                throw LaunchFailure(.netDevice, index: UInt32(index), errno: error)
+            }
         }
         release()
     }

@@ -33,17 +33,18 @@ package enum Launcher {
         let page = try SharedPage()
         let cgroups = try PreparedCgroups(plan.cgroup, adopts: plan.flavour == .oci)
         do throws(LaunchFailure) {
-            let prepared = try PreparedTrees(plan)
+            let prepared = plan.namespaces.isUnprivileged ? PreparedTrees() : try PreparedTrees(plan)
             let (process, setup) = try clone(plan, page, cgroups, prepared, joined, streams.numbers, parks, command)
             // From here on the child holds the only copies.
             closeStreams(&streams)
             let container = LaunchedContainer(
                 process: process, cgroups: cgroups.cgroups, namespaces: plan.namespaces.all,
-                root: plan.rootTree.map { prepared.trees[$0] })
+                root: prepared.trees.isEmpty ? nil : plan.rootTree.map { prepared.trees[$0] })
             var supervision = LaunchSupervision(process: process, page: page, setup: setup)
             supervision.runtimeHooks = command?.runtimeHooks
             supervision.listener = plan.process.listener
-            if plan.namespaces.new & ck_CLONE_NEWUSER != 0 { try supervision.writeIDMaps(plan.namespaces) }
+            supervision.netDevices = plan.netDevices
+            if plan.namespaces.new & ck_CLONE_NEWUSER != 0 { try supervision.writeIDMaps(plan) }
             return ParkedContainer(container, supervision, terminal: try supervision.proceed(parks: parks), isParked: parks)
         } catch {
             cgroups.remove()
@@ -63,7 +64,7 @@ package enum Launcher {
             let proc = needsProc ? SharedDescriptor(try .open("/proc", flags: O_PATH | O_DIRECTORY)) : nil
             // With an attached root its tree is where paths start; else the caller's own root.
             let top: SharedDescriptor
-            if let tree = plan.rootTree {
+            if let tree = plan.rootTree, !prepared.trees.isEmpty {
                 top = prepared.trees[tree]
             } else {
                 top = SharedDescriptor(try .open("/", flags: O_PATH | O_DIRECTORY))
@@ -73,6 +74,14 @@ package enum Launcher {
                 plan: plan.process, page: page, setup: far.rawValue, streams: streams, parks: parks,
                 bindsToParent: isOwn && plan.flavour == .supervised, hostProc: proc)
             if let command { process.command = command }
+            process.hasScore = plan.namespaces.changesUser
+            if plan.namespaces.joinsUser {
+                let body = ChildBody(plan, prepared, cgroups.cgroups, joined, root: top.rawValue, process)
+                defer { body.clear() }
+                let intermediate = JoiningIntermediate(
+                    plan: plan.namespaces, joined: joined, cgroups: cgroups.cgroups, process: process, body: body)
+                return (try intermediate.run(), near)
+            }
             let own = try joinPidNamespace(plan.namespaces, joined)
             // Time namespaces are made by the child, since offsets are set before anybody lives in one.
             let namespaces = plan.namespaces.new & ~ck_CLONE_NEWTIME
@@ -96,7 +105,11 @@ package enum Launcher {
             if let own { ck_setns(own.rawValue, CInt(ck_CLONE_NEWPID)) }
             guard case .parent(let made) = try born.get() else { throw .noChildProcess }
             return (made, near)
-        } catch { throw LaunchFailure(.clone, errno: error) }
+        } catch {
+            // An intermediate says where it failed.
+            if let failure = page.failure { throw failure }
+            throw LaunchFailure(.clone, errno: error)
+        }
     }
 
     /// With a pid namespace of another: joins it for the children to come.

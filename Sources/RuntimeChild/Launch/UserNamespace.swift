@@ -40,6 +40,22 @@ enum UserNamespace {
         try ControlFile.write(lines(groups), to: "gid_map", in: process.rawValue)
     }
 
+    /// Writes the maps without rights over the host: the caller's own id itself, ranges of others by the host's helpers.
+    /// - Parameters:
+    ///   - pid: the process's number.
+    ///   - process: its directory in /proc.
+    static func write(_ plan: NamespacePlan, pid: CInt, in process: borrowing OwnedDescriptor) throws(Errno) {
+        for (helper, mappings, own) in [
+            (IDMapHelper.user, plan.userMappings, geteuid()), (.group, plan.groupMappings, getegid()),
+        ] {
+            if IDMapHelper.isNeeded(for: mappings, own: own) {
+                try helper.write(mappings, pid: pid)
+            } else {
+                try ControlFile.write(lines(mappings), to: helper == .user ? "uid_map" : "gid_map", in: process.rawValue)
+            }
+        }
+    }
+
     private static func lines(_ mappings: [NamespacePlan.IDMapping]) -> String {
         mappings.map { "\($0.container) \($0.host) \($0.size)\n" }.joined()
     }

@@ -15,7 +15,8 @@ package enum ContainerSocket {
     package static func connect(
         to address: [UInt8], port: UInt16, in process: SharedDescriptor, milliseconds: Int32
     ) throws(Errno) -> OwnedDescriptor {
-        let socket = try make(address.count == 16 ? AF_INET6 : AF_INET, in: process)
+        let type = CInt(SOCK_STREAM.rawValue) | CInt(SOCK_NONBLOCK.rawValue)
+        let socket = try make(address.count == 16 ? AF_INET6 : AF_INET, type, in: process)
         let result = unsafe ck_connect_inet(socket.rawValue, address, address.count, port)
         if result == -Int(EINPROGRESS) {
             try awaitConnection(socket, milliseconds)
@@ -26,10 +27,11 @@ package enum ContainerSocket {
         return socket
     }
 
-    private static func make(_ family: CInt, in process: SharedDescriptor) throws(Errno) -> OwnedDescriptor {
+    /// A socket of the namespace of `process`; the calling process has one thread.
+    static func make(_ family: CInt, _ type: CInt, in process: SharedDescriptor) throws(Errno) -> OwnedDescriptor {
         let own = try OwnedDescriptor.open("/proc/self/ns/net", flags: O_RDONLY)
         try check(ck_setns(process.rawValue, CInt(ck_CLONE_NEWNET)))
-        let socket = ck_socket(family, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_NONBLOCK.rawValue), 0)
+        let socket = ck_socket(family, type, 0)
         // Back before anything else can fail.
         let back = ck_setns(own.rawValue, CInt(ck_CLONE_NEWNET))
         let descriptor = OwnedDescriptor(CInt(try check(socket)))

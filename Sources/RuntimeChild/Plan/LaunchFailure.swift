@@ -27,6 +27,8 @@ package enum LaunchPhase: UInt32, Sendable, CaseIterable {
     case memoryPolicy
     /// The descriptor of the filter cannot be handed to its listener.
     case seccompListener
+    /// An interface of the host cannot be moved into the container: `index` says which.
+    case netDevice
 }
 
 /// Why there is no process: phase, index within it (which tree, step, write, limit), errno, and the signal for `died`.

@@ -25,6 +25,8 @@ package struct LaunchPlan: Sendable, Hashable {
     package var forcesLegacyOverlay = false
     /// Trees whose mounts are id-mapped.
     package var idMappedTrees: [IDMappedTree] = []
+    /// Interfaces of the launcher's network namespace that move into the container's.
+    package var netDevices: [NetDevicePlan] = []
 
     package init(containerID: String, process: ProcessPlan) {
         self.containerID = containerID

@@ -10,6 +10,9 @@ package struct NamespacePlan: Sendable, Hashable {
     /// With a new user namespace: its maps, written by the shim while the child waits.
     package var userMappings: [IDMapping] = []
     package var groupMappings: [IDMapping] = []
+    /// The launcher has no rights over the host: the child makes the mount trees in its own namespaces, and ids that are not the
+    /// launcher's are mapped by newuidmap(1).
+    package var isUnprivileged = false
     /// With a new time namespace: offsets in seconds and nanoseconds.
     package var monotonicOffset: TimeOffset?
     package var boottimeOffset: TimeOffset?

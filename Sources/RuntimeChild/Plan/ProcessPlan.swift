@@ -8,6 +8,8 @@ package struct ProcessPlan: Sendable, Hashable {
     package var uid: UInt32 = 0
     package var gid: UInt32 = 0
     package var additionalGroups: [UInt32] = []
+    /// Leave the supplementary groups as they are: the user namespace forbids setgroups(2).
+    package var keepsGroups = false
     package var umask: UInt32 = 0o022
     package var capabilities = CapabilitySets()
     package var noNewPrivileges = true

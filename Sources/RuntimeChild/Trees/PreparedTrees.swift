@@ -8,6 +8,9 @@ struct PreparedTrees {
     /// With a new user namespace mknod is not permitted: by index of the step, the host's node of the same path.
     private(set) var devices: [Int: SharedDescriptor] = [:]
 
+    /// None yet: the child makes them.
+    init() {}
+
     init(_ plan: LaunchPlan) throws(LaunchFailure) {
         trees.reserveCapacity(plan.trees.count)
         for (index, tree) in plan.trees.enumerated() {
@@ -16,7 +19,7 @@ struct PreparedTrees {
             } catch { throw LaunchFailure(.prepareTree, index: UInt32(index), errno: error) }
         }
         try mapIDs(plan.idMappedTrees)
-        guard plan.namespaces.new & ck_CLONE_NEWUSER != 0 else { return }
+        guard plan.namespaces.changesUser else { return }
         for (index, step) in plan.steps.enumerated() {
             guard case .makeDevice(let path, let type, _, _, _, _, _) = step, type != .fifo else { continue }
             do throws(Errno) {

@@ -11,7 +11,7 @@ enum ErrnoAdvice {
     enum Attempt: Sendable, CaseIterable {
         case executable, workingDirectory, mountSource, mount, containerPath, cgroup, cgroupControl, deviceFilter
         case clone, namespace, idMap, limit, oomScore, scheduler, ids, groups, capabilities, seccomp, sysctl, terminal, label
-        case seccompListener
+        case seccompListener, netDevice
     }
 
     /// A sentence, or nil where nothing better than the errno's own text is known.
@@ -118,6 +118,16 @@ enum ErrnoAdvice {
             "The filters of this process are too long together: make the profile smaller."
         case (.seccompListener, .noSuchFileOrDirectory), (.seccompListener, .connectionRefused):
             "Start the program that listens on this socket first."
+        case (.netDevice, .operationNotSupportedByDevice):
+            "The host has no interface of this name: look at `ip link`."
+        case (.netDevice, .fileExists):
+            "The container's network namespace has one of this name already: give the interface another."
+        case (.netDevice, .invalidArgument):
+            "It is of a kind that stays in its network namespace (a bridge, the loopback interface)."
+        case (.netDevice, .notPermitted):
+            "Moving an interface needs CAP_NET_ADMIN on the host and in the container's network namespace."
+        case (.idMap, .noSuchFileOrDirectory):
+            "Install newuidmap and newgidmap (package uidmap), or map only the own id."
         case (.sysctl, .noSuchFileOrDirectory):
             "This kernel has no such parameter, or not in the container's namespaces."
         case (.sysctl, .invalidArgument):

@@ -32,6 +32,11 @@ extension RuntimeError {
             let joined = plan.namespaces.joined
             let path = joined.indices.contains(Int(failure.index)) ? joined[Int(failure.index)].path : ""
             self = translation.error(.namespaceFailed, .path(FilePath(path)), "the namespace cannot be joined", .namespace)
+        case .netDevice:
+            let devices = plan.netDevices
+            let name = devices.indices.contains(Int(failure.index)) ? devices[Int(failure.index)].name : ""
+            self = translation.error(
+                .namespaceFailed, .field("linux.netDevices[\(name)]"), "the interface cannot be moved into the container", .netDevice)
         case .step: self = Self.stepError(translation, plan)
         default: self = translation.processError()
         }

@@ -11,6 +11,8 @@ public struct HostFeatures: Sendable, Hashable {
     public var architecture: String
     /// Effective user id of this process.
     public var userID: UInt32
+    /// Effective group id of this process.
+    package var groupID: UInt32 = 0
     /// Which versions of cgroups are mounted.
     public var cgroupMode: CgroupHost.Mode
     /// Controllers that can limit a container.
@@ -65,7 +67,7 @@ public struct HostFeatures: Sendable, Hashable {
         let modules = "/lib/modules/\(release)/kernel/fs/overlayfs"
         return HostFeatures(
             release: release, kernel: KernelVersion(release: release), architecture: machine, userID: geteuid(),
-            cgroupMode: cgroups.mode, cgroupControllers: cgroups.controllers,
+            groupID: getegid(), cgroupMode: cgroups.mode, cgroupControllers: cgroups.controllers,
             canMakeCgroups: canMakeCgroups(cgroups, isRoot: isRoot),
             hasOverlay: fileSystems.split(separator: "\n").contains { $0.hasSuffix("\toverlay") } || HostFile.exists(modules),
             hasUserNamespaces: hasUserNamespaces(isRoot: isRoot),

@@ -24,7 +24,7 @@ extension MountCompiler {
         let hasNamespace = configuration.hasNamespace(.cgroup)
         let writable = options.set.subtracting(.readOnly).rawValue
         let tmpfs = [MountOption("mode", "755"), MountOption("size", "64k")]
-        if namespaces.new & NamespaceFlag.user.rawValue != 0 {
+        if namespaces.changesUser {
             steps.append(.mount(type: "tmpfs", source: "cgroup", target: target, options: tmpfs, attributes: writable))
         } else {
             attach(.fileSystem(type: "tmpfs", source: "cgroup", options: tmpfs, attributes: writable), at: target)

@@ -62,10 +62,11 @@ struct MountCompiler {
             }
             let source = mount.source.flatMap { $0.isEmpty ? nil : $0 } ?? type
             if !mountLabel.isEmpty, !["proc", "sysfs"].contains(type) { options.data.append(MountOption("context", mountLabel)) }
-            if options.copiesUp, namespaces.new & NamespaceFlag.user.rawValue != 0 {
+            try ids(options, field: field)
+            if options.copiesUp, namespaces.changesUser {
                 throw .unsupported(field + ".options", "`tmpcopyup` does not work with a user namespace")
             }
-            if Self.ownedByNamespaces.contains(type) || namespaces.new & NamespaceFlag.user.rawValue != 0 {
+            if Self.ownedByNamespaces.contains(type) || namespaces.changesUser {
                 // In a user namespace every file system is mounted by its own root.
                 steps.append(
                     .mount(type: type, source: source, target: destination, options: options.data, attributes: attributes.rawValue))
@@ -130,11 +131,29 @@ struct MountCompiler {
                     field + ".options", "`idmap` needs uidMappings and gidMappings, or a user namespace whose maps it takes")
             }
         }
+        if namespaces.isUnprivileged {
+            throw RuntimeError(
+                .notPermitted, .field(field), "without privileges no mount of the host's file systems can be id-mapped",
+                advice: "Run as root, or leave the mapping out.")
+        }
         if users.isEmpty { throw .invalid(field + ".uidMappings", "is missing beside gidMappings") }
         if groups.isEmpty { throw .invalid(field + ".gidMappings", "is missing beside uidMappings") }
         idMaps.append(
             IDMappedTree(
                 tree: UInt32(trees.count), recursive: options.idMap ?? false, userMappings: users, groupMappings: groups))
+    }
+
+    /// Ids that the kernel would take as those of the container's user namespace.
+    private func ids(_ options: MountOptions, field: String) throws(RuntimeError) {
+        guard namespaces.new & NamespaceFlag.user.rawValue != 0 else { return }
+        for option in options.data where option.key == "uid" || option.key == "gid" {
+            guard let id = option.value.flatMap({ UInt32($0) }) else { continue }
+            let mappings = option.key == "uid" ? namespaces.userMappings : namespaces.groupMappings
+            if mappings.contains(where: { $0.container <= id && id - $0.container < $0.size }) { continue }
+            throw .invalid(
+                field + ".options", "`\(option.key)=\(id)` has no mapping in the container's user namespace",
+                advice: "Leave the option out, or extend linux.\(option.key)Mappings.")
+        }
     }
 
     /// Attributes of a mount that is there by now.

@@ -29,12 +29,6 @@ struct NamespaceCompiler {
                     throw .unsupported(field + ".path", "a mount namespace cannot be shared: the container's root is mounted in its own")
                 }
                 try Self.check(path, is: flag, field: field + ".path")
-                if namespace.type == .user {
-                    // The container's mount namespace would belong to the engine's user namespace, where the process has no rights then.
-                    throw .unsupported(
-                        field + ".path", "a user namespace cannot be joined, only made",
-                        advice: "Leave the path out and give linux.uidMappings and linux.gidMappings.")
-                }
             } else if namespace.type == .cgroup {
                 plan.newCgroup = true
             } else {
@@ -50,6 +44,7 @@ struct NamespaceCompiler {
                 "linux.namespaces", "has no mount namespace: the container's mounts would be made in the host's",
                 advice: "Add {\"type\": \"mount\"}.")
         }
+        plan.isUnprivileged = !features.isPrivileged
         try userMappings(&plan, isNew: plan.new & NamespaceFlag.user.rawValue != 0)
         try timeOffsets(&plan)
         try rights(plan)
@@ -59,6 +54,11 @@ struct NamespaceCompiler {
     private func userMappings(_ plan: inout NamespacePlan, isNew: Bool) throws(RuntimeError) {
         plan.userMappings = try Self.mappings(configuration.linux?.uidMappings, "linux.uidMappings")
         plan.groupMappings = try Self.mappings(configuration.linux?.gidMappings, "linux.gidMappings")
+        if plan.joined.contains(where: { $0.type == NamespaceFlag.user.rawValue }) {
+            // It has its maps already. Engines write some nevertheless, since other runtimes ask for them.
+            (plan.userMappings, plan.groupMappings) = ([], [])
+            return
+        }
         for (name, mappings) in [("linux.uidMappings", plan.userMappings), ("linux.gidMappings", plan.groupMappings)] {
             if isNew, mappings.isEmpty { throw .invalid(name, "is missing, which a new user namespace needs") }
             if !isNew, !mappings.isEmpty { throw .invalid(name, "needs a new user namespace among linux.namespaces") }
@@ -68,6 +68,20 @@ struct NamespaceCompiler {
                 "linux.namespaces", "user namespaces are not allowed here",
                 advice: "Set the sysctls user.max_user_namespaces and (Debian) kernel.unprivileged_userns_clone.")
         }
+        if isNew, plan.isUnprivileged {
+            try helper(.user, plan.userMappings, own: features.userID, "linux.uidMappings")
+            try helper(.group, plan.groupMappings, own: features.groupID, "linux.gidMappings")
+        }
+    }
+
+    /// Without privileges the kernel lets a process map its own id, and nothing else.
+    private func helper(
+        _ helper: IDMapHelper, _ mappings: [NamespacePlan.IDMapping], own: UInt32, _ field: String
+    ) throws(RuntimeError) {
+        if !IDMapHelper.isNeeded(for: mappings, own: own) || helper.path != nil { return }
+        throw .hostLacks(
+            field, "maps other ids than this process's own, \(own), which takes \(helper.rawValue)(1)",
+            advice: "Install it (package uidmap) and give this user ranges in /etc/subuid and /etc/subgid, or map \(own) alone.")
     }
 
     /// Id maps as the kernel takes them.

@@ -41,6 +41,7 @@ package struct PlanCompiler: Sendable {
         plan.namespaces = namespaces
         // An older kernel would say so in its log, once a container.
         plan.forcesLegacyOverlay = features.kernel.map { $0 < KernelVersion(6, 7) } ?? false
+        plan.netDevices = try NetDeviceCompiler.compile(configuration, features: features)
         plan.cgroup = try cgroup(configuration, container: container, parent: cgroupParent)
 
         var mounts = MountCompiler(
@@ -94,7 +95,7 @@ package struct PlanCompiler: Sendable {
         if configuration.linux?.cgroupsPath != nil { throw .hostLacks("linux.cgroupsPath", "no cgroup can be made here", advice: advice) }
         guard var resources = configuration.linux?.resources else { return nil }
         // Without a cgroup the devices are still out of reach where mknod is: in a user namespace.
-        if configuration.makesNamespace(.user) { resources.devices = nil }
+        if configuration.hasNamespace(.user) { resources.devices = nil }
         if resources != RuntimeConfiguration.Resources() {
             throw .hostLacks("linux.resources", "no cgroup can be made here", advice: advice)
         }

@@ -74,6 +74,7 @@ struct ProcessCompiler {
         plan.gid = user?.gid ?? 0
         plan.additionalGroups = user?.additionalGids ?? []
         plan.umask = user?.umask ?? 0o022
+        try groups(&plan)
         if plan.umask > 0o777 { throw .invalid("process.user.umask", "\(plan.umask) holds more than permissions") }
         // NGROUPS_MAX of linux/limits.h.
         if plan.additionalGroups.count > 65536 { throw .invalid("process.user.additionalGids", "has more than 65,536 groups") }
@@ -90,6 +91,23 @@ struct ProcessCompiler {
         try check(plan.gid, "process.user.gid", configuration.linux?.gidMappings)
         for (index, group) in plan.additionalGroups.enumerated() {
             try check(group, "process.user.additionalGids[\(index)]", configuration.linux?.gidMappings)
+        }
+    }
+
+    /// A process without privileges that maps its own group alone has to give up setgroups(2) for it (man 7 user_namespaces): it keeps
+    /// the groups it has, which show as nobody's.
+    private func groups(_ plan: inout ProcessPlan) throws(RuntimeError) {
+        guard !features.isPrivileged, configuration.hasNamespace(.user) else { return }
+        if !configuration.makesNamespace(.user) {
+            plan.keepsGroups = plan.additionalGroups.isEmpty
+            return
+        }
+        let mappings = try NamespaceCompiler.mappings(configuration.linux?.gidMappings, "linux.gidMappings")
+        plan.keepsGroups = !IDMapHelper.isNeeded(for: mappings, own: features.groupID)
+        if plan.keepsGroups, !plan.additionalGroups.isEmpty {
+            throw .invalid(
+                "process.user.additionalGids", "groups cannot be set where only the own group is mapped and this process has no privileges",
+                advice: "Leave them out, or map a range that /etc/subgid gives this user.")
         }
     }
 

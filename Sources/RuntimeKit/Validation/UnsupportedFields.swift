@@ -6,7 +6,6 @@ enum UnsupportedFields {
         try version(configuration.ociVersion)
         if !allowsHooks { try hooks(configuration.hooks) }
         guard let linux = configuration.linux else { return }
-        if !(linux.netDevices ?? [:]).isEmpty { throw .unsupported("linux.netDevices") }
         if linux.intelRdt != nil {
             guard HostFile.exists("/sys/fs/resctrl/schemata") else {
                 throw .hostLacks(

@@ -13,8 +13,9 @@ enum CompiledLaunch {
     /// - Parameters:
     ///   - prepare: changes the root file system first.
     ///   - weaken: changes the compiled plan: what a test takes away to show that an attack would succeed without it.
+    ///   - around: a command that runs the launcher, by its path and arguments.
     static func run(
-        on host: CgroupHost = .detect(), _ script: String, _ change: (inout RuntimeConfiguration) -> Void = { _ in },
+        on host: CgroupHost = .detect(), around: [String] = [], _ script: String, _ change: (inout RuntimeConfiguration) -> Void = { _ in },
         prepare: (FilePath) throws -> Void = { _ in }, weaken: (inout LaunchPlan) -> Void = { _ in }
     ) async throws -> Command.Result {
         var configuration = Configurations.minimal
@@ -31,7 +32,7 @@ enum CompiledLaunch {
             ).compile(configuration, container: try #require(ContainerID("one")), root: .directory(root), cgroupParent: parent)
             weaken(&plan)
             if let cgroup = plan.cgroup { try host.prepare(for: cgroup) }
-            result = try probe.run("run", plan)
+            result = try probe.run("run", plan, around: around)
         }
         return try #require(result)
     }

@@ -45,7 +45,14 @@ import Testing
         Case("hooks.startContainer", .unsupportedField) { $0.hooks = .init(startContainer: hook) },
         Case("hooks.poststart", .unsupportedField) { $0.hooks = .init(poststart: hook) },
         Case("hooks.poststop", .unsupportedField) { $0.hooks = .init(poststop: hook) },
-        Case("linux.netDevices", .unsupportedField) { $0.linux?.netDevices = ["eth0": .init()] },
+        Case("linux.netDevices", .invalidField) {
+            $0.linux?.netDevices = ["eth0": .init()]
+            $0.linux?.namespaces?.removeAll { $0.type == .network }
+        },
+        Case("linux.netDevices[eth 0]", .invalidField) { $0.linux?.netDevices = ["eth 0": .init()] },
+        Case("linux.netDevices[eth0].name", .invalidField) { $0.linux?.netDevices = ["eth0": .init(name: "lo")] },
+        Case("linux.netDevices[eth0].name", .invalidField) { $0.linux?.netDevices = ["eth0": .init(name: "sixteen-letters-")] },
+        Case("linux.netDevices[eth1].name", .invalidField) { $0.linux?.netDevices = ["eth0": .init(), "eth1": .init(name: "eth0")] },
         Case("linux.resources.memory.kernel", .unsupportedField) { $0.linux?.resources = .init(memory: .init(kernel: 1 << 20)) },
         Case("linux.resources.memory.swappiness", .unsupportedField) { $0.linux?.resources = .init(memory: .init(swappiness: 1)) },
         Case("linux.resources.memory.disableOOMKiller", .unsupportedField) {
@@ -103,8 +110,8 @@ import Testing
         Case("linux.namespaces[1].path", .invalidField) { $0.linux?.namespaces?[1].path = "/proc/self/ns/uts" },
         Case("linux.namespaces[1].path", .namespaceFailed) { $0.linux?.namespaces?[1].path = "/nowhere" },
         Case("linux.namespaces[4].path", .unsupportedField) { $0.linux?.namespaces?[4].path = "/proc/self/ns/mnt" },
-        Case("linux.namespaces[6].path", .unsupportedField) {
-            $0.linux?.namespaces?.append(.init(type: .user, path: "/proc/self/ns/user"))
+        Case("linux.namespaces[6].path", .invalidField) {
+            $0.linux?.namespaces?.append(.init(type: .user, path: "/proc/self/ns/net"))
         },
         Case("linux.uidMappings", .invalidField) { $0.linux?.namespaces?.append(.init(type: .user)) },
         Case("linux.uidMappings", .invalidField) { $0.linux?.uidMappings = [.init(containerID: 0, hostID: 1, size: 1)] },

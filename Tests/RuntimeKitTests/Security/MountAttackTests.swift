@@ -51,6 +51,24 @@ struct MountAttackTests {
         }
     }
 
+    /// An image whose /dev, /proc or /sys is a link out of it: what is mounted there would cover the host's directory.
+    @Test(arguments: ["dev", "proc", "sys"]) func aLinkInPlaceOfASystemDirectoryStaysInside(_ name: String) async throws {
+        try await Attack.with { attack in
+            var naive = ""
+            let result = try await CompiledLaunch.run("grep -c ' \(attack.host)' /proc/mounts; grep -c '^secret' \(attack.host)/secret") {
+                if name == "proc" { $0.linux?.sysctl = nil }
+            } prepare: { root in
+                _ = try Command.run("rm", "-rf", root.appending(name).string)
+                symlink(Attack.wayOut(attack.host), root.appending(name).string)
+                naive = try NaiveRuntime.run(root, "mount -t tmpfs tmpfs $root/\(name); ls \(attack.host)").standardOutput
+            }
+            #expect(naive == "", "the attack covers the host's directory")
+            #expect(try Files.text(attack.host.appending("secret")) == "secret\n")
+            #expect(Files.names(in: attack.host) == ["secret"])
+            #expect(!result.standardOutput.hasSuffix("1\n1\n"), "\(result.standardOutput)")
+        }
+    }
+
     /// CVE-2024-45310: mount targets that have to be made are made behind a link, on the host.
     @Test(arguments: [true, false]) func aTargetThatIsMadeIsMadeInside(isDirectory: Bool) async throws {
         try await Attack.with { attack in

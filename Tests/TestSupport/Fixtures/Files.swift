@@ -50,6 +50,12 @@ package enum Files {
         return names.sorted()
     }
 
+    /// The numeric owner of a file, no link followed; nil when there is none.
+    package static func owner(_ path: FilePath) -> UInt32? {
+        var status = stat()
+        return lstat(path.string, &status) == 0 ? status.st_uid : nil
+    }
+
     /// Where a symbolic link points, unresolved; nil where it is none or is gone.
     package static func link(_ path: FilePath) -> String? {
         var buffer = [CChar](repeating: 0, count: 4096)
