@@ -44,6 +44,12 @@ int ckRunRole(uint32_t number, const uint8_t *request, ptrdiff_t size, const int
 }
 int ckHasRole(uint32_t number) { return roleNumbered(number) != NULL; }
 
+extern void containerkit_prepare_shim(int isSpare) __attribute__((weak));
+
+void ckPrepareRole(uint32_t number, int isSpare) {
+    if (number == 1 && containerkit_prepare_shim) containerkit_prepare_shim(isSpare);
+}
+
 // MARK: build id
 
 static uint64_t mix(uint64_t hash, const void *bytes, size_t size) {

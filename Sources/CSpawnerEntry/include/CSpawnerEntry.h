@@ -25,5 +25,8 @@ uint64_t ckSpawnerBuildID(void);
 /// Runs the role with this number in the calling process and returns its exit status; -1 when the program does not
 /// link the module that implements it.
 int ckRunRole(uint32_t role, const uint8_t *request, ptrdiff_t size, const int *descriptors, int count);
+/// Does ahead of a request what the role can do without one: in the spawner, what its forks then have, and with
+/// `isSpare` in the fork that will be the next of this role.
+void ckPrepareRole(uint32_t role, int isSpare);
 /// Whether the program links the role.
 int ckHasRole(uint32_t role);

@@ -23,22 +23,25 @@ extension ContainerEngine {
         return try await store.prepare(source)
     }
 
-    /// Makes a container and, unless it is parked, starts it.
+    /// Makes a container and, unless it is parked, starts it. Not on the caller's executor, where each step would wait for its turn.
+    @concurrent
     func launch(
         _ image: PreparedImage, _ configuration: ContainerConfiguration, _ form: LaunchForm
     ) async throws(ContainerError) -> Container {
         try expectOpen()
         let id = configuration.name ?? Self.randomID()
         let plan = try StreamSetup(configuration, form)
-        let prepared = try await blocking { () throws(ContainerError) in
-            try self.prepare(image, configuration, id, plan)
+        let (prepared, supervised) = try await blocking { () throws(ContainerError) in
+            let prepared = try self.prepare(image, configuration, id, plan)
+            var launch = prepared.launch
+            launch.isParked = form.isParked
+            do throws(ShimError) { return (prepared, try self.supervisor.begin(launch)) } catch {
+                var failure = ContainerError(error, container: id)
+                do throws(Errno) { try prepared.directory.remove() } catch { failure.suppressed.append(error) }
+                throw failure
+            }
         }
-        var launch = prepared.launch
-        launch.isParked = form.isParked
-        let supervised: SupervisedContainer
-        do throws(ShimError) {
-            supervised = try await supervisor.launch(launch)
-        } catch {
+        do throws(ShimError) { try await supervised.launched() } catch {
             var failure = ContainerError(error, container: id)
             do throws(ContainerError) {
                 try await uncancelled { () throws(ContainerError) in

@@ -31,6 +31,7 @@ extension ContainerEngine {
         return try await scoped { () throws(ContainerError) in try await self.run(image.containerSource, settled) }
     }
 
+    @concurrent
     private func run(_ source: ContainerSource, _ configuration: ContainerConfiguration) async throws(ContainerError) -> RunResult {
         let begun = ContinuousClock.now
         let image = try await prepared(source)

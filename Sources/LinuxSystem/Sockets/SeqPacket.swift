@@ -29,6 +29,9 @@ package struct DescriptorList: ~Copyable, Sendable {
     /// How many have not been taken.
     package var count: Int { numbers.count - next }
 
+    /// Those that have not been taken, which stay the list's.
+    package var numbersLeft: [CInt] { Array(numbers[next...]) }
+
     /// The next descriptor, which the caller owns from now on.
     package mutating func take() -> OwnedDescriptor? {
         guard next < numbers.count else { return nil }

@@ -1,5 +1,5 @@
 internal import CLinux
-internal import LinuxSystem
+package import LinuxSystem
 internal import SystemPackage
 
 /// Makes the first process of a container: cgroups, mount trees, clone3, and the child that carries out the plan.
@@ -8,28 +8,37 @@ internal import SystemPackage
 /// whoever calls waits for them.
 package enum Launcher {
     /// Makes the container and starts its program.
-    /// - Parameter streams: the child's ends; nil with a terminal, or to hand on the caller's own 0 to 2.
+    /// - Parameters:
+    ///   - streams: the child's ends; nil with a terminal, or to hand on the caller's own 0 to 2.
+    ///   - network: a new network namespace that nobody else has, taken where the plan wants one.
     /// - Throws: a failure after which nothing is left: no process, no cgroup, no descriptor.
     package static func run(
-        _ plan: LaunchPlan, streams: consuming StandardStreams?
+        _ plan: LaunchPlan, streams: consuming StandardStreams?, network: consuming SharedDescriptor? = nil
     ) throws(LaunchFailure) -> LaunchedContainer {
-        try launch(plan, streams, parks: false).container
+        try launch(plan, streams, parks: false, network: network).container
     }
 
     /// Makes the container and stops its first process before the filter and execve.
-    /// - Parameter streams: as for `run`.
+    /// - Parameters:
+    ///   - streams: as for `run`.
+    ///   - network: as for `run`.
+    ///   - command: what only a runtime command wants.
     /// - Throws: as `run`; a program that is not there is reported here (`.executable`).
     package static func create(
-        _ plan: LaunchPlan, streams: consuming StandardStreams?, command: CommandLaunch? = nil
+        _ plan: LaunchPlan, streams: consuming StandardStreams?, network: consuming SharedDescriptor? = nil,
+        command: CommandLaunch? = nil
     ) throws(LaunchFailure) -> ParkedContainer {
-        try launch(plan, streams, parks: true, command)
+        try launch(plan, streams, parks: true, command, network: network)
     }
 
     private static func launch(
-        _ plan: LaunchPlan, _ streams: consuming StandardStreams?, parks: Bool, _ command: CommandLaunch? = nil
+        _ plan: LaunchPlan, _ streams: consuming StandardStreams?, parks: Bool, _ command: CommandLaunch? = nil,
+        network: SharedDescriptor?
     ) throws(LaunchFailure) -> ParkedContainer {
         var streams = streams
-        let joined = try openNamespaces(plan.namespaces)
+        var plan = plan
+        var joined = try openNamespaces(plan.namespaces)
+        if let network, PreparedNetwork.give(to: &plan.namespaces) { joined.append(network) }
         let page = try SharedPage()
         let cgroups = try PreparedCgroups(plan.cgroup, adopts: plan.flavour == .oci)
         do throws(LaunchFailure) {

@@ -26,12 +26,12 @@ extension Shim {
             }
             given = []
             if request.isParked {
-                let parked = try Launcher.create(plan, streams: streams)
+                let parked = try Launcher.create(plan, streams: streams, network: ShimPreparation.takeNetwork())
                 self.parked = parked
                 adopt(parked.container, held)
                 announce { .created(pid: $0, streams: $1) }
             } else {
-                adopt(try Launcher.run(plan, streams: streams), held)
+                adopt(try Launcher.run(plan, streams: streams, network: ShimPreparation.takeNetwork()), held)
                 state = .running
                 announce { .started(pid: $0, streams: $1) }
             }

@@ -75,22 +75,28 @@ public final class ContainerSupervisor: Sendable {
         outputLimit: Int = 1 << 20
     ) async throws -> (exit: ProcessExit, output: [UInt8]) {
         let root = root ?? .directory(FilePath(configuration.root?.path ?? ""))
-        let (compiler, cgroups, parent) = (compiler, cgroups, cgroupParent)
-        let plan = try await threads.runIfActive {
-            let plan = try compiler.compile(configuration, container: id, root: root, cgroupParent: parent)
-            if let cgroup = plan.cgroup { try cgroups.prepare(for: cgroup) }
-            return plan
+        return try await run(configuration, id, root, ownedDirectories, outputLimit)
+    }
+
+    /// Not on the caller's executor, where each of its steps would wait for its turn.
+    @concurrent
+    private func run(
+        _ configuration: RuntimeConfiguration, _ id: ContainerID, _ root: RootSource, _ ownedDirectories: [FilePath], _ outputLimit: Int
+    ) async throws -> (exit: ProcessExit, output: [UInt8]) {
+        let container = try await threads.runIfActive {
+            let plan = try self.compiler.compile(configuration, container: id, root: root, cgroupParent: self.cgroupParent)
+            if let cgroup = plan.cgroup { try self.cgroups.prepare(for: cgroup) }
+            var launch = ContainerLaunch(id: id, plan: plan)
+            if outputLimit > 0 { launch.streams = StreamPlans(input: .null, output: .pipe, error: .sameAsOutput) }
+            launch.removesItself = true
+            launch.directories = ownedDirectories
+            return try self.supervisor.begin(launch)
         }
-        var launch = ContainerLaunch(id: id, plan: plan)
-        if outputLimit > 0 { launch.streams = StreamPlans(input: .null, output: .pipe, error: .sameAsOutput) }
-        launch.removesItself = true
-        launch.directories = ownedDirectories
-        let container = try await supervisor.launch(launch)
+        try await container.launched()
         do {
             let output = outputLimit > 0 ? try await container.standardOutput.collect(limit: outputLimit).bytes : []
-            let exit = try await container.wait()
             try await container.waitUntilRemoved()
-            return (exit, output)
+            return (try await container.wait(), output)
         } catch {
             await container.removeUncancelled()
             if Task.isCancelled { throw CancellationError() }

@@ -19,8 +19,6 @@ package final class SupervisedContainer: Sendable {
     let removesItself: Bool
     private let state: Mutex<State>
 
-    /// The shim, where this program made it.
-    let shim = Outcome<RoleProcess>()
     private let started = Outcome<Result<ProcessStreams, ShimError>>()
     private let exit = Outcome<ExitRecord>()
     /// The connection has ended, and with it the container or our hold of it; what could not be removed.
@@ -165,16 +163,23 @@ package final class SupervisedContainer: Sendable {
     // MARK: life
 
     /// Waits until the container is made. When the task is cancelled, it is removed.
-    func launched() async throws(ShimError) {
+    package func launched() async throws(ShimError) {
         let result: Result<ProcessStreams, ShimError>
         do throws(CancellationError) { result = try await started.value() } catch {
             await removeUncancelled()
             throw ShimError(.cancelled, container: id, "it was cancelled while it was made")
         }
         if case .failure(let error) = result {
-            // The frame came after the shim had undone everything.
+            // Of a launch that failed the shim has undone everything before it said so; of one without a shim nobody has.
+            if error.code == .spawnFailed { await supervisor.discardUncancelled(directory) }
             throw error
         }
+    }
+
+    /// The spawner could not make the shim; or has died, perhaps between its fork and its answer.
+    func wasNotSpawned(_ error: SpawnError) {
+        let failure = ShimError(.spawnFailed, container: id, "the shim could not be started", cause: error)
+        if started.resolve(.failure(failure)) { abandon() }
     }
 
     /// A parked container goes on.

@@ -55,39 +55,38 @@ package final class Supervisor: Sendable {
     /// - Throws: `ShimError`: `.launchFailed` with a `RuntimeError` as its cause, `.alreadyExists`, `.spawnFailed`,
     ///   `.cancelled`. Nothing is left of the container then.
     package func launch(_ launch: ContainerLaunch) async throws(ShimError) -> SupervisedContainer {
+        let container = try await onThread { () throws(ShimError) in try self.begin(launch) }
+        try await container.launched()
+        return container
+    }
+
+    /// The part of `launch` that blocks: makes the run directory and asks for the shim, without waiting for it.
+    ///
+    /// To be called on a thread that may block, and `launched()` on what it returns.
+    /// - Throws: `.alreadyExists`, `.spawnFailed`. Nothing is left of the container then.
+    package func begin(_ launch: ContainerLaunch) throws(ShimError) -> SupervisedContainer {
         let directory = RunDirectory(launch.id, in: run)
         let state = ContainerState(
             id: launch.id, bootID: bootID, createdAt: Self.now(), isDurable: launch.isDurable,
             removesItself: launch.removesItself,
             cgroups: launch.plan.cgroup?.directories.map { .init(path: $0.path, isUnified: $0.isUnified) } ?? [],
             removedDirectories: launch.directories.map(\.string), details: launch.details, creator: creator)
-        var lock: SharedDescriptor? = try await onThread { () throws(ShimError) in try directory.make(state) }
+        let lock = try directory.make(state)
 
         let container = SupervisedContainer(launch, directory: directory, supervisor: self)
-        var far: SharedDescriptor?
         do throws(Errno) {
             let pair = try SocketPair()
-            far = SharedDescriptor(try pair.far.duplicate())
             try container.connect(try pair.near.duplicate())
+            // Not held on to: that would hide the shim's end.
+            let descriptors = [SharedDescriptor(try pair.far.duplicate()), ownProcess, lock] + launch.descriptors
+            spawner.spawn(.shim, request: request(launch, directory).encode(), descriptors: descriptors) { result in
+                if case .failure(let error) = result { container.wasNotSpawned(error) }
+            }
         } catch {
-            await discard(directory)
-            throw ShimError(.spawnFailed, container: launch.id, errno: error, "cannot make a connection for the shim")
+            var failure = ShimError(.spawnFailed, container: launch.id, errno: error, "cannot make a connection for the shim")
+            do throws(ShimError) { try discard(directory) } catch { failure.suppressed.append(error) }
+            throw failure
         }
-        do throws(SpawnError) {
-            let process = try await spawner.spawn(
-                .shim, request: request(launch, directory).encode(),
-                descriptors: [far, ownProcess, lock].compactMap(\.self) + launch.descriptors)
-            container.shim.resolve(process)
-        } catch {
-            // The spawner may have died between its fork and its answer.
-            container.abandon()
-            await discard(directory)
-            throw ShimError(.spawnFailed, container: launch.id, "the shim could not be started", cause: error)
-        }
-        // Held on, they would hide the shim's end.
-        far = nil
-        lock = nil
-        try await container.launched()
         return container
     }
 
@@ -106,16 +105,16 @@ package final class Supervisor: Sendable {
         return request
     }
 
-    /// Undoes `make` for a container that never got a shim.
-    private func discard(_ directory: RunDirectory) async {
-        // In a task of its own: the launch may have been cancelled.
-        _ = await Task {
-            try? await self.onThread { () throws(ShimError) in
-                do throws(Errno) { try TreeRemoval.remove(directory.path.string) } catch {
-                    throw ShimError(.removalFailed, container: directory.container, errno: error, "cannot remove \(directory.path)")
-                }
-            }
-        }.value
+    /// Undoes `make` for a container that never got a shim. Blocks.
+    private func discard(_ directory: RunDirectory) throws(ShimError) {
+        do throws(Errno) { try TreeRemoval.remove(directory.path.string) } catch {
+            throw ShimError(.removalFailed, container: directory.container, errno: error, "cannot remove \(directory.path)")
+        }
+    }
+
+    /// As `discard`, also when the task is cancelled.
+    func discardUncancelled(_ directory: RunDirectory) async {
+        _ = await Task { try? await self.onThread { () throws(ShimError) in try self.discard(directory) } }.value
     }
 
     /// Runs a blocking body on the thread pool.

@@ -11,6 +11,10 @@ struct SpawnerLoop: ~Copyable {
     /// Nil where pid namespaces cannot be made (no CAP_SYS_ADMIN).
     private let ownPidNamespace: SharedDescriptor?
     private var requests: [CInt: UInt64] = [:]
+    /// The next shim, forked ahead.
+    private var spare: SpareRole?
+    /// Making one failed; not tried again before the next request.
+    private var spareFailed = false
 
     init(control: consuming OwnedDescriptor) throws(Errno) {
         self.control = control
@@ -33,12 +37,18 @@ struct SpawnerLoop: ~Copyable {
 
     mutating func run() throws(Errno) {
         try tell(.hello(hello()))
+        ckPrepareRole(SpawnRole.shim.rawValue, 0)
+        let makesSpares = ckHasRole(SpawnRole.shim.rawValue) != 0
         while true {
             var polled: [pollfd] = [
                 pollfd(fd: control.rawValue, events: Int16(POLLIN), revents: 0),
                 pollfd(fd: childSignal.rawValue, events: Int16(POLLIN), revents: 0),
             ]
-            if unsafe poll(&polled, 2, -1) < 0 { continue }
+            // A spare is made when there is nothing else to do.
+            let wantsSpare = makesSpares && spare == nil && !spareFailed
+            let count = unsafe poll(&polled, 2, wantsSpare ? 0 : -1)
+            if count < 0 { continue }
+            if count == 0 { try makeSpare() }
             if polled[1].revents != 0 { try reap() }
             if polled[0].revents != 0 {
                 guard let message = try control.receive() else { return }
@@ -66,68 +76,104 @@ struct SpawnerLoop: ~Copyable {
     // MARK: requests
 
     private mutating func serve(_ message: consuming ReceivedMessage) throws(Errno) {
-        guard let request = try? SpawnRequest(decoding: message.bytes) else {
+        let request: SpawnRequest
+        do { request = try SpawnRequest(decoding: message.bytes) } catch {
             return try tell(.failed(id: 0, phase: .decode, errno: EBADMSG))
         }
         guard ckHasRole(request.role) != 0 else {
             return try tell(.failed(id: request.id, phase: .role, errno: ENOSYS))
         }
+        spareFailed = false
+        let bytes = message.bytes
         var descriptors = message.takeDescriptors()
-        var payload = request.payload
-        if request.payloadIsSealed {
-            do throws(Errno) {
-                guard let memory = descriptors.take() else { throw .badFileDescriptor }
-                payload = try SealedMemory.read(memory, limit: SpawnRequest.sealedLimit)
-            } catch {
-                return try tell(.failed(id: request.id, phase: .payload, errno: error.rawValue))
-            }
+        if request.role == SpawnRole.shim.rawValue, !request.payloadIsSealed, let pid = giveToSpare(bytes, descriptors) {
+            return try announce(pid, request.id)
         }
-        try fork(request, payload, descriptors)
+        let work: RoleWork
+        do throws(Errno) { work = try RoleWork(request, &descriptors) } catch {
+            return try tell(.failed(id: request.id, phase: .payload, errno: error.rawValue))
+        }
+        let pid: CInt
+        do throws(SpawnStepFailure) { pid = try fork(ownNamespace: request.role == SpawnRole.shim.rawValue) } catch {
+            if error.isFatal { throw error.errno }
+            return try tell(.failed(id: request.id, phase: error.phase, errno: error.errno.rawValue))
+        }
+        if pid == 0 {
+            leaveSpawner()
+            work.run(descriptors)
+        }
+        try announce(pid, request.id)
     }
 
-    private mutating func fork(
-        _ request: SpawnRequest, _ payload: [UInt8], _ descriptors: consuming DescriptorList
-    ) throws(Errno) {
-        let wantsPidNamespace = request.role == SpawnRole.shim.rawValue
-        if wantsPidNamespace, ownPidNamespace != nil {
+    private struct SpawnStepFailure: Error {
+        var phase: SpawnPhase
+        var errno: Errno
+        var isFatal = false
+    }
+
+    /// - Returns: 0 in the fork.
+    private func fork(ownNamespace: Bool) throws(SpawnStepFailure) -> CInt {
+        if ownNamespace, ownPidNamespace != nil {
             let result = ck_unshare(ck_CLONE_NEWPID)
-            if result < 0 {
-                return try tell(.failed(id: request.id, phase: .unshare, errno: CInt(-result)))
-            }
+            if result < 0 { throw SpawnStepFailure(phase: .unshare, errno: Errno(rawValue: CInt(-result))) }
         }
         let pid = ck_fork()
-        if pid == 0 { runRole(request.role, payload, descriptors) }
-        if wantsPidNamespace, let ownPidNamespace {
+        if pid == 0 { return 0 }
+        if ownNamespace, let ownPidNamespace {
             // Without the way back every later role would be born in that container's namespace: give up instead.
-            try check(ck_setns(ownPidNamespace.rawValue, CInt(ck_CLONE_NEWPID)))
+            let result = ck_setns(ownPidNamespace.rawValue, CInt(ck_CLONE_NEWPID))
+            if result < 0 { throw SpawnStepFailure(phase: .unshare, errno: Errno(rawValue: CInt(-result)), isFatal: true) }
         }
-        guard pid > 0 else {
-            return try tell(.failed(id: request.id, phase: .fork, errno: CInt(-pid)))
-        }
-        requests[CInt(pid)] = request.id
+        if pid < 0 { throw SpawnStepFailure(phase: .fork, errno: Errno(rawValue: CInt(-pid))) }
+        return CInt(pid)
+    }
+
+    /// Tells of a fork that has its work.
+    private mutating func announce(_ pid: CInt, _ id: UInt64) throws(Errno) {
+        requests[pid] = id
         let descriptor: OwnedDescriptor
-        do throws(Errno) { descriptor = try OwnedDescriptor.process(CInt(pid)) } catch {
+        do throws(Errno) { descriptor = try OwnedDescriptor.process(pid) } catch {
             // Told as failed, it must not run.
-            ck_kill(CInt(pid), SIGKILL)
-            return try tell(.failed(id: request.id, phase: .pidfd, errno: error.rawValue))
+            ck_kill(pid, SIGKILL)
+            return try tell(.failed(id: id, phase: .pidfd, errno: error.rawValue))
         }
-        try tell(.spawned(id: request.id, pid: Int32(pid)), descriptors: [descriptor.rawValue])
+        try tell(.spawned(id: id, pid: Int32(pid)), descriptors: [descriptor.rawValue])
+    }
+
+    /// - Returns: the process that has the request now; nil when there is no spare, or it has ended.
+    private mutating func giveToSpare(_ request: [UInt8], _ descriptors: borrowing DescriptorList) -> CInt? {
+        guard let spare = spare.take(), spare.takes(request, descriptors) else { return nil }
+        return spare.pid
+    }
+
+    private mutating func makeSpare() throws(Errno) {
+        spareFailed = true
+        guard let pair = try? SocketPair(), let far = try? pair.far.duplicate(), let near = try? pair.near.duplicate() else { return }
+        let pid: CInt
+        do throws(SpawnStepFailure) { pid = try fork(ownNamespace: true) } catch {
+            if error.isFatal { throw error.errno }
+            return
+        }
+        if pid == 0 {
+            leaveSpawner()
+            close(pair.near.rawValue)
+            close(near.rawValue)
+            close(pair.far.rawValue)
+            SpareRole.wait(far)
+        }
+        spare = SpareRole(pid: pid, socket: near)
+        spareFailed = false
     }
 
     /// In the fork: nothing of the spawner or of a sibling stays open.
-    private func runRole(_ role: UInt32, _ payload: [UInt8], _ descriptors: consuming DescriptorList) -> Never {
+    private func leaveSpawner() {
         close(control.rawValue)
         close(childSignal.rawValue)
         if let ownPidNamespace { close(ownPidNamespace.rawValue) }
+        spare?.closeInFork()
         var mask = sigset_t()
         unsafe sigemptyset(&mask)
         unsafe sigprocmask(SIG_SETMASK, &mask, nil)
-        // The role owns them from here.
-        let numbers = descriptors.release()
-        let status = unsafe payload.withUnsafeBufferPointer { payload in
-            unsafe ckRunRole(role, payload.baseAddress, payload.count, numbers, CInt(numbers.count))
-        }
-        _exit(status)
     }
 
     // MARK: children
@@ -141,6 +187,7 @@ struct SpawnerLoop: ~Copyable {
                 guard let reaped = try ReapedProcess.wait(for: .any, blocking: false) else { return }
                 child = reaped
             } catch { return }
+            if spare?.pid == child.pid { spare = nil }
             guard let id = requests.removeValue(forKey: child.pid) else { continue }
             switch child.status {
             case .exited(let code): try tell(.exited(id: id, signaled: false, value: code, coreDumped: false))

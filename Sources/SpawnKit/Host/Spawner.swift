@@ -43,10 +43,33 @@ package final class Spawner: Sendable {
     package func spawn(
         _ role: SpawnRole, request: [UInt8], descriptors: [SharedDescriptor] = []
     ) async throws(SpawnError) -> RoleProcess {
-        guard descriptors.count <= MessageLimit.descriptors - 4 else {
-            throw SpawnError(.protocolViolation, "\(descriptors.count) descriptors for one role")
+        let connection = try await connection()
+        return try await withCheckedContinuation { continuation in
+            Self.send(role, request, descriptors, to: connection) { continuation.resume(returning: $0) }
+        }.get()
+    }
+
+    /// Forks a role without waiting for it.
+    /// - Parameter reply: called once, on any thread, with what `spawn(_:request:descriptors:)` returns or throws.
+    package func spawn(_ role: SpawnRole, request: [UInt8], descriptors: [SharedDescriptor], reply: @escaping SpawnReply) {
+        if case .running(let connection) = state.withLock({ $0 }), !connection.hasEnded {
+            return Self.send(role, request, descriptors, to: connection, reply)
         }
-        return try await connection().spawn(role, request, descriptors)
+        Task {
+            do throws(SpawnError) { reply(.success(try await spawn(role, request: request, descriptors: descriptors))) } catch {
+                reply(.failure(error))
+            }
+        }
+    }
+
+    private static func send(
+        _ role: SpawnRole, _ request: [UInt8], _ descriptors: [SharedDescriptor], to connection: SpawnerConnection,
+        _ reply: @escaping SpawnReply
+    ) {
+        guard descriptors.count <= MessageLimit.descriptors - 4 else {
+            return reply(.failure(SpawnError(.protocolViolation, "\(descriptors.count) descriptors for one role")))
+        }
+        connection.spawn(role, request, descriptors, reply: reply)
     }
 
     /// Lets the spawner end. Roles that live on by design do so; further requests throw `.closed`.

@@ -3,6 +3,9 @@ internal import LinuxSystem
 internal import Synchronization
 internal import SystemPackage
 
+/// What is done with the answer to a request.
+package typealias SpawnReply = @Sendable (Result<RoleProcess, SpawnError>) -> Void
+
 /// A running spawner as the host sees it: one thread reads its events, any thread sends requests.
 final class SpawnerConnection: Sendable {
     let hello: SpawnerHello
@@ -16,7 +19,7 @@ final class SpawnerConnection: Sendable {
 
     private struct State {
         var nextID: UInt64 = 1
-        var pending: [UInt64: CheckedContinuation<Result<RoleProcess, SpawnError>, Never>] = [:]
+        var pending: [UInt64: SpawnReply] = [:]
         var running: [UInt64: RoleProcess] = [:]
         /// Requests that did not fit into the socket's buffer.
         var queue: [Outgoing] = []
@@ -46,31 +49,29 @@ final class SpawnerConnection: Sendable {
 
     // MARK: requests
 
-    func spawn(_ role: SpawnRole, _ request: [UInt8], _ descriptors: [SharedDescriptor]) async throws(SpawnError) -> RoleProcess {
+    /// Sends a request without waiting for the answer.
+    /// - Parameter reply: called once: here when nothing can be sent, else on the connection's thread.
+    func spawn(_ role: SpawnRole, _ request: [UInt8], _ descriptors: [SharedDescriptor], reply: @escaping SpawnReply) {
         var descriptors = descriptors
         var payload = request
         let isSealed = request.count > SpawnRequest.inlineLimit
         if isSealed {
             do throws(Errno) {
                 descriptors.insert(SharedDescriptor(try SealedMemory.make(request, name: "ck-request")), at: 0)
-            } catch { throw SpawnError(.forkFailed, errno: error, "cannot store the request in memory") }
+            } catch { return reply(.failure(SpawnError(.forkFailed, errno: error, "cannot store the request in memory"))) }
             payload = []
         }
         let final = (payload, descriptors)
-        let result = await withCheckedContinuation {
-            (continuation: CheckedContinuation<Result<RoleProcess, SpawnError>, Never>) in
-            let end = state.withLock { state -> SpawnError? in
-                if let end = state.end { return end }
-                let id = state.nextID
-                state.nextID += 1
-                state.pending[id] = continuation
-                let frame = SpawnRequest(id: id, role: role.rawValue, payload: final.0, payloadIsSealed: isSealed)
-                send(Outgoing(id: id, bytes: frame.encode(), descriptors: final.1), &state)
-                return nil
-            }
-            if let end { continuation.resume(returning: .failure(end)) }
+        let end = state.withLock { state -> SpawnError? in
+            if let end = state.end { return end }
+            let id = state.nextID
+            state.nextID += 1
+            state.pending[id] = reply
+            let frame = SpawnRequest(id: id, role: role.rawValue, payload: final.0, payloadIsSealed: isSealed)
+            send(Outgoing(id: id, bytes: frame.encode(), descriptors: final.1), &state)
+            return nil
         }
-        return try result.get()
+        if let end { reply(.failure(end)) }
     }
 
     /// Sends now if the buffer has room and nothing waits before it; else the thread does.
@@ -147,11 +148,11 @@ final class SpawnerConnection: Sendable {
                 state.running[id] = process
                 return state.pending.removeValue(forKey: id)
             }
-            waiting?.resume(returning: .success(process))
+            waiting?(.success(process))
         case .failed(let id, let phase, let errno):
             let error = SpawnError(
                 phase == .role ? .roleNotLinked : .forkFailed, errno: Errno(rawValue: errno), "\(phase)")
-            state.withLock { $0.pending.removeValue(forKey: id) }?.resume(returning: .failure(error))
+            state.withLock { $0.pending.removeValue(forKey: id) }?(.failure(error))
         case .exited(let id, let signaled, let value, let coreDumped):
             let process = state.withLock { $0.running.removeValue(forKey: id) }
             process?.end(.ended(signaled ? .signaled(value, coreDumped: coreDumped) : .exited(code: value)))
@@ -168,7 +169,7 @@ final class SpawnerConnection: Sendable {
             defer { (state.pending, state.running) = ([:], [:]) }
             return (Array(state.pending.values), Array(state.running.values))
         }
-        for waiting in pending { waiting.resume(returning: .failure(error)) }
+        for reply in pending { reply(.failure(error)) }
         for process in running { process.end(.lost) }
         _ = try? ReapedProcess.wait(for: .descriptor(process.rawValue), blocking: true)
     }

@@ -77,7 +77,10 @@ struct SpawnerProcess: ~Copyable {
         let flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | ck_POSIX_SPAWN_SETSID
         unsafe posix_spawnattr_setflags(&attributes, Int16(flags))
 
-        var variables = ["\(unsafe String(cString: ckSpawnerMarkerName()))=\(ckSpawnerControl)", "SWIFT_BACKTRACE=enable=no"]
+        // Every symbol bound once, here, and not again in each fork.
+        var variables = [
+            "\(unsafe String(cString: ckSpawnerMarkerName()))=\(ckSpawnerControl)", "SWIFT_BACKTRACE=enable=no", "LD_BIND_NOW=1",
+        ]
         if let path = unsafe getenv("LD_LIBRARY_PATH") { variables.append("LD_LIBRARY_PATH=\(unsafe String(cString: path))") }
         var arguments = unsafe [strdup("container-spawner"), nil]
         var environment = unsafe variables.map { unsafe strdup($0) } + [nil]
