@@ -5,7 +5,7 @@ import SystemPackage
 
 /// Measures our launch against the floor and the peers on this machine. `make bench` runs it; results go to `Results/latest.json`.
 ///
-/// bench --only-ours --root <directory> --scratch <directory> --runs <n>
+/// bench --only-ours --root <directory> --scratch <directory> --runs <n> [--scenario <name>]
 /// bench --floor <program> --filter <program> --root <directory> --scratch <directory> --output <file> [--runs <n>]
 @main
 enum Bench {
@@ -71,7 +71,9 @@ enum Bench {
             throw BenchmarkError("--root or --scratch is missing")
         }
         let supervisor = try await ContainerSupervisor(directory: FilePath(scratch + "/run"))
-        let subject = SupervisedSubject(supervisor: supervisor, scenario: Scenario.all[0], root: root, scratch: scratch)
+        let name = options["--scenario"] ?? Scenario.all[0].name
+        guard let scenario = Scenario.all.first(where: { $0.name == name }) else { throw BenchmarkError("no scenario \(name)") }
+        let subject = SupervisedSubject(supervisor: supervisor, scenario: scenario, root: root, scratch: scratch)
         for _ in 0..<(options["--runs"].flatMap { Int($0) } ?? 1) { _ = try await subject.run() }
         await supervisor.shutdown()
     }

@@ -1,4 +1,5 @@
 public import OCIModel
+internal import Synchronization
 
 /// An architecture that containers run on.
 public enum SeccompArchitecture: String, Sendable, Hashable, CaseIterable {
@@ -36,9 +37,31 @@ public enum DefaultSeccompProfile {
     public static func configuration(
         capabilities: [String], architecture: SeccompArchitecture = .host, kernel: KernelVersion = .running
     ) -> RuntimeConfiguration.Seccomp {
+        let request = Request(capabilities: capabilities, architecture: architecture, kernel: kernel)
+        return made.withLock { made in
+            if let profile = made[request] { return profile }
+            // A program asks for two or three.
+            if made.count >= 64 { made.removeAll() }
+            let profile = make(request)
+            made[request] = profile
+            return profile
+        }
+    }
+
+    private struct Request: Hashable {
+        var capabilities: [String]
+        var architecture: SeccompArchitecture
+        var kernel: KernelVersion
+    }
+
+    /// Made once each: reading the table costs as much as a good part of a launch, and profiles that share their rules compare at once.
+    private static let made = Mutex<[Request: RuntimeConfiguration.Seccomp]>([:])
+
+    private static func make(_ request: Request) -> RuntimeConfiguration.Seccomp {
+        let (architecture, kernel) = (request.architecture, request.kernel)
         typealias Rule = RuntimeConfiguration.SeccompRule
         typealias Argument = RuntimeConfiguration.SeccompArgument
-        let held = Set(capabilities)
+        let held = Set(request.capabilities)
         var rules = [Rule(names: names(DefaultSeccompTable.always), action: .allow)]
         let below = Argument(index: 0, value: DefaultSeccompTable.socketFamiliesBelow, op: "SCMP_CMP_LT")
         rules.append(Rule(names: ["socket"], action: .allow, args: [below]))

@@ -9,6 +9,7 @@ public import SystemPackage
 public final class SeccompCache: Sendable {
     private let directory: FilePath?
     private let programs = Mutex<[SeccompKey: [UInt8]]>([:])
+    private let recent = Mutex(RecentProfiles<[UInt8]>())
     /// Held while one profile is compiled, so that a hundred first launches at once compile it once.
     private let compiling = Mutex<Int>(0)
     /// More are dropped all at once: an engine uses two or three.
@@ -24,6 +25,13 @@ public final class SeccompCache: Sendable {
     /// The program of a validated profile. Blocks: microseconds when it is known, else up to some 10 ms.
     /// - Throws: `RuntimeError.Code.seccompFailed`.
     func program(for profile: RuntimeConfiguration.Seccomp) throws(RuntimeError) -> [UInt8] {
+        if let program = recent.withLock({ $0[profile] }) { return program }
+        let program = try program(of: profile)
+        recent.withLock { $0.keep(program, for: profile) }
+        return program
+    }
+
+    private func program(of profile: RuntimeConfiguration.Seccomp) throws(RuntimeError) -> [UInt8] {
         let key = SeccompKey(profile)
         if let program = known(key) { return program }
         return try compiling.withLock { compilations throws(RuntimeError) in

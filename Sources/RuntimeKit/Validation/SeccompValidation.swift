@@ -1,5 +1,6 @@
 internal import CSeccomp
 internal import OCIModel
+internal import Synchronization
 
 /// What a profile may say. See: runtime-spec config-linux.md "Seccomp".
 enum SeccompValidation {
@@ -9,6 +10,15 @@ enum SeccompValidation {
         guard features.hasSeccompFilters else {
             throw .hostLacks(field, "the kernel has no seccomp filters", advice: "Use a kernel with CONFIG_SECCOMP_FILTER, or no filter.")
         }
+        if valid.withLock({ $0[profile] }) != nil { return }
+        try content(profile)
+        valid.withLock { $0.keep(true, for: profile) }
+    }
+
+    /// What depends on the profile alone is found out once.
+    private static let valid = Mutex(RecentProfiles<Bool>())
+
+    private static func content(_ profile: RuntimeConfiguration.Seccomp) throws(RuntimeError) {
         try listener(profile)
         for (index, name) in (profile.architectures ?? []).enumerated() {
             guard SeccompNames.architecture(name) != nil || SeccompNames.foreign.contains(name) else {

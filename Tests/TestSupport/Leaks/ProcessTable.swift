@@ -31,7 +31,18 @@ struct ProcessTable {
             for process in all where found.contains(process.parent) { found.insert(process.pid) }
             grew = found.count > before
         }
-        return ProcessTable(ours: all.filter { found.contains($0.pid) && $0.pid != own })
+        let ours = all.filter { found.contains($0.pid) && $0.pid != own }
+        return ProcessTable(ours: withoutSpares(ours))
+    }
+
+    /// A living spawner keeps one shim ahead, another one after each container. A second one is a leak.
+    private static func withoutSpares(_ processes: [ProcessEntry]) -> [ProcessEntry] {
+        var spawners = Set(processes.filter { $0.name == "ck-spawner" && $0.state != "Z" }.map(\.pid))
+        return processes.filter { process in
+            // Until it has its name it goes by its parent's.
+            let isSpare = process.name == "ck-spare" || process.name == "ck-spawner" && spawners.contains(process.parent)
+            return !(isSpare && spawners.remove(process.parent) != nil)
+        }
     }
 
     private static func identity(_ path: String) -> [UInt64]? {
