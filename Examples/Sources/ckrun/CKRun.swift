@@ -5,8 +5,6 @@ import RuntimeKit
 ///
 /// It makes containers in its own process, which has one thread for life: nothing here may start another, and nothing uses Swift's
 /// concurrency.
-///
-/// Not yet for programs that are not trusted: a process of the container can reopen this executable (CVE-2019-5736).
 @main
 enum CKRun {
     static func main() {
@@ -15,6 +13,7 @@ enum CKRun {
         var log = Log()
         do {
             let command = try GlobalOptions(Array(CommandLine.arguments.dropFirst()))
+            if ["create", "run", "exec"].contains(command.verb) { try CommandRuntime.protectProgram() }
             log = try Log(command)
             log.debug("ckrun " + CommandLine.arguments.dropFirst().joined(separator: " "))
             exit(try Verb.run(command))

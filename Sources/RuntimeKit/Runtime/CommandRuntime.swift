@@ -26,6 +26,16 @@ public struct CommandRuntime: Sendable {
         return "/run/ckrun"
     }
 
+    /// Replaces the program of this process by itself in a form that no container can write to: through a read-only mount, or as a
+    /// sealed copy. Call it first of all in `main`, before anything is opened; where it has been done already it does nothing.
+    /// See: CVE-2019-5736.
+    /// - Throws: `RuntimeError.Code.processSetupFailed`.
+    public static func protectProgram() throws(RuntimeError) {
+        do throws(Errno) { try ReadOnlyProgram.reexecute(CommandLine.unsafeArgv) } catch {
+            throw RuntimeError(.processSetupFailed, .host, "this program cannot be executed from a read-only mount", errno: error)
+        }
+    }
+
     /// The name of a container.
     /// - Throws: `RuntimeError.Code.invalidField` for one that is none.
     public static func identifier(_ name: String) throws(RuntimeError) -> ContainerID {
