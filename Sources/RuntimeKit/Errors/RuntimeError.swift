@@ -9,7 +9,7 @@ public struct RuntimeError: Error, Sendable {
             case unsupportedField, invalidField, hostLacksFeature, notPermitted, executableNotFound, executableNotRunnable
             case workingDirectoryUnusable, mountFailed, cgroupFailed, namespaceFailed, processSetupFailed, seccompFailed
             case resourceExhausted, diedBeforeExec, childCrashed, planRejected
-            case hookFailed, containerNotFound, containerExists, wrongState
+            case hookFailed, commandFailed, containerNotFound, containerExists, wrongState
         }
         let value: Value
 
@@ -45,6 +45,8 @@ public struct RuntimeError: Error, Sendable {
         public static let childCrashed = Code(value: .childCrashed)
         /// The plan could not be read: a bug of this package, or two versions of it.
         public static let planRejected = Code(value: .planRejected)
+        /// The runtime command failed; its message is the reason.
+        public static let commandFailed = Code(value: .commandFailed)
         /// A hook failed, so the container is not started.
         public static let hookFailed = Code(value: .hookFailed)
         /// No container of that name is under the runtime's root.
