@@ -163,6 +163,10 @@ let package = Package(
             exclude: ["Frames"]
         ),
         .testTarget(
+            name: "RuntimeCommandTests",
+            dependencies: ["RuntimeKit", "RuntimeChild", "JSONCoding", "OCIModel", "LinuxSystem", "CLinux", "TestSupport", system]
+        ),
+        .testTarget(
             name: "ContainerKitTests",
             dependencies: ["ContainerKit", "TestSupport", "OCIModel", "LinuxSystem", "SpawnKit", nioCore, nioPosix, system]
         ),
