@@ -7,6 +7,7 @@ import SystemPackage
 ///
 /// bench --only-ours --root <directory> --scratch <directory> --runs <n> [--scenario <name>]
 /// bench --floor <program> --filter <program> --root <directory> --scratch <directory> --output <file> [--runs <n>]
+///       [--ckrun <program> [--only-commands yes]]
 @main
 enum Bench {
     static func main() async {
@@ -29,6 +30,8 @@ enum Bench {
             throw BenchmarkError("usage: bench --floor <program> --root <directory> --scratch <directory> --output <file> [--runs <n>]")
         }
         let runs = options["--runs"].flatMap { Int($0) } ?? 200
+        let commands = try await options["--ckrun"].map { CommandScenarios(ckrun: $0, root: root, scratch: scratch, runs: runs) }?.measure()
+        if options["--only-commands"] != nil { return try write(commands ?? [], to: output) }
 
         let supervisor = try await ContainerSupervisor(directory: FilePath(scratch + "/run"))
         var results: [Measurement] = []
@@ -59,7 +62,10 @@ enum Bench {
             for index in subjects.indices { await subjects[index].end() }
         }
         await supervisor.shutdown()
+        try write(results + (commands ?? []), to: output)
+    }
 
+    private static func write(_ results: [Measurement], to output: String) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
         try encoder.encode(results).write(to: URL(fileURLWithPath: output))
