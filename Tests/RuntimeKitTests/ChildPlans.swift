@@ -115,7 +115,7 @@ struct LaunchProbe {
         let own = Files.link("/proc/self/exe") ?? ""
         // Under `swift test` the executable is a helper of the toolchain; the bundle is among its arguments.
         let candidates = [own] + CommandLine.arguments
-        for candidate in candidates where candidate.contains(".build") {
+        for candidate in candidates where candidate == own || candidate.contains(".build") {
             let probe = FilePath(candidate).removingLastComponent().appending("LaunchProbe")
             if Files.exists(probe) { return probe.string }
         }

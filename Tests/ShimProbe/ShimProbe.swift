@@ -14,7 +14,9 @@ import SystemPackage
 /// A host program that makes one container after another until somebody kills it, and says before each step what it is
 /// about to do.
 ///
-/// Arguments: `throwaway` or `durable`, run directory, root directory, scratch directory, then the cgroup parents.
+/// With `unprivileged` it makes two containers, as a user without rights over the host, and waits.
+///
+/// Arguments: `throwaway`, `durable` or `unprivileged`, run directory, root directory, scratch directory, then the cgroup parents.
 @main
 struct ShimProbe {
     static func main() async throws {
@@ -25,6 +27,7 @@ struct ShimProbe {
         threads.start()
         let supervisor = try Supervisor(
             spawner: Spawner(), run: FilePath(arguments[2]), threads: threads, logger: Logger(label: "probe"))
+        if arguments[1] == "unprivileged" { return try await runUnprivileged(supervisor, root: arguments[3]) }
         for index in 0..<10_000 {
             let name = "kill-\(getpid())-\(index)"
             guard let id = ContainerID(name) else { exit(65) }
@@ -53,6 +56,26 @@ struct ShimProbe {
             say("delete \(name)")
             try await container.delete()
             say("deleted \(name)")
+        }
+    }
+
+    private static func runUnprivileged(_ supervisor: Supervisor, root: String) async throws {
+        for script in ["id -u; tr -s ' ' < /proc/self/uid_map", "exec sleep 10071"] {
+            guard let id = ContainerID("unprivileged-\(script.utf8.count)") else { exit(65) }
+            var plan = plan(id.description, root: root, parents: [])
+            plan.process.arguments = ["/bin/sh", "-c", script]
+            plan.process.keepsGroups = true
+            plan.namespaces.new |= ck_CLONE_NEWUSER
+            plan.namespaces.isUnprivileged = true
+            plan.namespaces.userMappings = [.init(container: 0, host: geteuid(), size: 1)]
+            plan.namespaces.groupMappings = [.init(container: 0, host: getegid(), size: 1)]
+            plan.cgroup = nil
+            var launch = ContainerLaunch(id: id, plan: plan)
+            launch.streams = StreamPlans(input: .null, output: .pipe, error: .pipe)
+            let container = try await supervisor.launch(launch)
+            say("running \(id)")
+            say(String(decoding: try await container.standardOutput.collect(limit: 1000).bytes, as: UTF8.self))
+            say("\(try await container.wait().status)")
         }
     }
 

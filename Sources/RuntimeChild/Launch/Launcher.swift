@@ -78,7 +78,8 @@ package enum Launcher {
             } else {
                 top = SharedDescriptor(try .open("/", flags: O_PATH | O_DIRECTORY))
             }
-            let isOwn = (plan.namespaces.new | plan.namespaces.joinedTypes) & ck_CLONE_NEWPID == 0
+            // Without privileges a shim has no pid namespace of its own that would end its container with it.
+            let isOwn = plan.namespaces.isUnprivileged || (plan.namespaces.new | plan.namespaces.joinedTypes) & ck_CLONE_NEWPID == 0
             var process = ChildProcess(
                 plan: plan.process, page: page, setup: far.rawValue, streams: streams, parks: parks,
                 bindsToParent: isOwn && plan.flavour == .supervised, hostProc: proc)
