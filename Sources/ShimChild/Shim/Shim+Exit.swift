@@ -102,9 +102,12 @@ extension Shim {
     func removeDirectories() -> Errno? {
         guard request.removesItself else { return nil }
         var failure: Errno?
-        for path in request.removedDirectories + [request.runDirectory] {
+        for path in request.removedDirectories {
             do throws(Errno) { try TreeRemoval.remove(path) } catch { failure = failure ?? error }
         }
+        // The state last: who sweeps finds the other directories by it.
+        if failure == nil { directory?.removeKnownFiles() }
+        do throws(Errno) { try TreeRemoval.remove(request.runDirectory) } catch { failure = failure ?? error }
         return failure
     }
 

@@ -39,6 +39,11 @@ final class ShimDirectory {
         try file.write("\(pid) \(ProcessStat(pid)?.startTime ?? 0) \(bootID)\n")
     }
 
+    /// Removes what the host has put there, which is all that most have: a directory that is known needs no look into it.
+    func removeKnownFiles() {
+        for name in ["state.json", "lock"] { unsafe ck_unlinkat(directory.rawValue, name, 0) }
+    }
+
     /// Makes the record visible in one step: written into the reserved room, then renamed.
     func writeRecord(_ exit: ExitRecord, bootID: String) throws(Errno) {
         guard let record else { return }

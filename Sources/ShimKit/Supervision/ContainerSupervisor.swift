@@ -92,9 +92,15 @@ public final class ContainerSupervisor: Sendable {
             launch.directories = ownedDirectories
             return try self.supervisor.begin(launch)
         }
-        try await container.launched()
+        do throws(ShimError) {
+            if outputLimit == 0 { return (try await container.ranToItsEnd(), []) }
+            try await container.launched()
+        } catch {
+            if Task.isCancelled { throw CancellationError() }
+            throw error
+        }
         do {
-            let output = outputLimit > 0 ? try await container.standardOutput.collect(limit: outputLimit).bytes : []
+            let output = try await container.standardOutput.collect(limit: outputLimit).bytes
             try await container.waitUntilRemoved()
             return (try await container.wait(), output)
         } catch {

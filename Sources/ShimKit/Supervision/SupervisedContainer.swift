@@ -164,16 +164,31 @@ package final class SupervisedContainer: Sendable {
 
     /// Waits until the container is made. When the task is cancelled, it is removed.
     package func launched() async throws(ShimError) {
-        let result: Result<ProcessStreams, ShimError>
-        do throws(CancellationError) { result = try await started.value() } catch {
-            await removeUncancelled()
-            throw ShimError(.cancelled, container: id, "it was cancelled while it was made")
-        }
-        if case .failure(let error) = result {
-            // Of a launch that failed the shim has undone everything before it said so; of one without a shim nobody has.
-            if error.code == .spawnFailed { await supervisor.discardUncancelled(directory) }
-            throw error
-        }
+        do throws(CancellationError) { _ = try await started.value() } catch { throw await removed() }
+        try await expectStarted()
+    }
+
+    /// Waits until the container has been made, has ended, and nothing is left of it, which is one wait instead of three. For containers
+    /// that remove themselves and whose streams nobody reads. When the task is cancelled, it is removed.
+    /// - Throws: what `launched()`, `wait()` and `waitUntilRemoved()` do.
+    func ranToItsEnd() async throws(ShimError) -> ProcessExit {
+        do throws(CancellationError) { _ = try await gone.value() } catch { throw await removed() }
+        try await expectStarted()
+        try await waitUntilRemoved()
+        return try await wait()
+    }
+
+    /// After a cancelled wait for its start.
+    private func removed() async -> ShimError {
+        await removeUncancelled()
+        return ShimError(.cancelled, container: id, "it was cancelled while it was made")
+    }
+
+    private func expectStarted() async throws(ShimError) {
+        guard case .failure(let error)? = started.resolved else { return }
+        // Of a launch that failed the shim has undone everything before it said so; of one without a shim nobody has.
+        if error.code == .spawnFailed { await supervisor.discardUncancelled(directory) }
+        throw error
     }
 
     /// The spawner could not make the shim; or has died, perhaps between its fork and its answer.

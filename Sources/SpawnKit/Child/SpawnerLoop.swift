@@ -15,6 +15,11 @@ struct SpawnerLoop: ~Copyable {
     private var spare: SpareRole?
     /// Making one failed; not tried again before the next request.
     private var spareFailed = false
+    /// How many spares are made at once: some more each time a request came and there was none.
+    private var hurries = 0
+    /// Milliseconds without a request before a spare is made. Made at once it would take time from the container that has just got the
+    /// last one, as long as containers come one by one; where they come faster, waiting would leave them without.
+    private var sparePause: CInt { hurries > 0 ? 0 : 3 }
 
     init(control: consuming OwnedDescriptor) throws(Errno) {
         self.control = control
@@ -44,9 +49,8 @@ struct SpawnerLoop: ~Copyable {
                 pollfd(fd: control.rawValue, events: Int16(POLLIN), revents: 0),
                 pollfd(fd: childSignal.rawValue, events: Int16(POLLIN), revents: 0),
             ]
-            // A spare is made when there is nothing else to do.
             let wantsSpare = makesSpares && spare == nil && !spareFailed
-            let count = unsafe poll(&polled, 2, wantsSpare ? 0 : -1)
+            let count = unsafe poll(&polled, 2, wantsSpare ? sparePause : -1)
             if count < 0 { continue }
             if count == 0 { try makeSpare() }
             if polled[1].revents != 0 { try reap() }
@@ -89,6 +93,7 @@ struct SpawnerLoop: ~Copyable {
         if request.role == SpawnRole.shim.rawValue, !request.payloadIsSealed, let pid = giveToSpare(bytes, descriptors) {
             return try announce(pid, request.id)
         }
+        if request.role == SpawnRole.shim.rawValue { hurries = 16 }
         let work: RoleWork
         do throws(Errno) { work = try RoleWork(request, &descriptors) } catch {
             return try tell(.failed(id: request.id, phase: .payload, errno: error.rawValue))
@@ -148,6 +153,7 @@ struct SpawnerLoop: ~Copyable {
 
     private mutating func makeSpare() throws(Errno) {
         spareFailed = true
+        hurries = max(0, hurries - 1)
         guard let pair = try? SocketPair(), let far = try? pair.far.duplicate(), let near = try? pair.near.duplicate() else { return }
         let pid: CInt
         do throws(SpawnStepFailure) { pid = try fork(ownNamespace: true) } catch {
