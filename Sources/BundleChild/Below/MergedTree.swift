@@ -1,4 +1,5 @@
-internal import CLinux
+package import CLinux
+package import Glibc
 package import LinuxSystem
 package import SystemPackage
 
@@ -23,16 +24,16 @@ package final class MergedTree {
     }
 
     /// A name that was found, and the directory it lies in.
-    struct Found: ~Copyable {
-        let parent: OwnedDescriptor
-        let name: [UInt8]
-        let status: stat
+    package struct Found: ~Copyable {
+        package let parent: OwnedDescriptor
+        package let name: [UInt8]
+        package let status: stat
         /// The layer, counted from the top.
         let layer: Int
     }
 
     /// Looks a path up without following links; nil when the merged view has nothing there.
-    func find(_ path: [[UInt8]]) throws(Errno) -> Found? {
+    package func find(_ path: [[UInt8]]) throws(Errno) -> Found? {
         guard let name = path.last else { return nil }
         for (number, layer) in layers.enumerated() {
             var directory = try layer.duplicate()
@@ -81,13 +82,33 @@ package final class MergedTree {
     }
 
     /// The names in the root directory.
-    func rootNames() throws(Errno) -> Set<[UInt8]> {
+    func rootNames() throws(Errno) -> Set<[UInt8]> { try names(in: []) }
+
+    /// The names in a directory, without following links; none where the merged view has no directory there.
+    package func names(in path: [[UInt8]]) throws(Errno) -> Set<[UInt8]> {
         var seen: Set<[UInt8]> = []
         var present: Set<[UInt8]> = []
         for layer in layers {
-            for name in try FileCalls.names(in: layer.rawValue) where seen.insert(name).inserted {
-                if let status = try FileCalls.status(name, at: layer.rawValue), !FileCalls.isWhiteout(status) { present.insert(name) }
+            var directory = try layer.duplicate()
+            var hidesBelow = false
+            var missing = false
+            for component in path {
+                guard let status = try FileCalls.status(component, at: directory.rawValue) else {
+                    missing = true
+                    break
+                }
+                guard FileCalls.isDirectory(status) else { return present }
+                directory = try FileCalls.open(component, at: directory.rawValue, flags: FileCalls.directoryFlags)
+                if try ExtendedAttributes.isOpaque(directory.rawValue) { hidesBelow = true }
             }
+            if !missing {
+                for name in try FileCalls.names(in: directory.rawValue) where seen.insert(name).inserted {
+                    if let status = try FileCalls.status(name, at: directory.rawValue), !FileCalls.isWhiteout(status) {
+                        present.insert(name)
+                    }
+                }
+            }
+            if hidesBelow { break }
         }
         return present
     }

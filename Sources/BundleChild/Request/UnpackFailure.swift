@@ -54,6 +54,9 @@ package struct UnpackFailure: Error, Sendable, Hashable {
         case outOfMemory = 24
         /// A sparse file has more stretches of data than allowed.
         case tooManySegments = 25
+
+        /// It may be another answer, or none, once the layers below are known.
+        package var dependsOnBelow: Bool { [.belowNeeded, .missingLinkTarget, .parentNotDirectory, .linkLoop].contains(self) }
     }
 
     package var code: Code

@@ -40,12 +40,12 @@ struct TarEntry {
             case FileType.symbolicLink: kind = unsafe .symbolicLink(target: Self.bytes(archive_entry_symlink(entry)))
             case FileType.characterDevice:
                 kind = unsafe .characterDevice(
-                    major: UInt32(truncatingIfNeeded: archive_entry_rdevmajor(entry)),
-                    minor: UInt32(truncatingIfNeeded: archive_entry_rdevminor(entry)))
+                    major: UInt32(clamping: archive_entry_rdevmajor(entry)),
+                    minor: UInt32(clamping: archive_entry_rdevminor(entry)))
             case FileType.blockDevice:
                 kind = unsafe .blockDevice(
-                    major: UInt32(truncatingIfNeeded: archive_entry_rdevmajor(entry)),
-                    minor: UInt32(truncatingIfNeeded: archive_entry_rdevminor(entry)))
+                    major: UInt32(clamping: archive_entry_rdevmajor(entry)),
+                    minor: UInt32(clamping: archive_entry_rdevminor(entry)))
             case FileType.fifo: kind = .fifo
             default: kind = .other
             }
@@ -74,11 +74,11 @@ struct TarEntry {
 }
 
 /// Owner, mode, time and extended attributes of a file.
-struct Attributes {
-    var owner: Int64 = 0
-    var group: Int64 = 0
-    var mode: UInt32 = 0o755
-    var seconds: Int = 0
-    var nanoseconds: Int = 0
-    var extended: [(name: [UInt8], value: [UInt8])] = []
+package struct Attributes {
+    package var owner: Int64 = 0
+    package var group: Int64 = 0
+    package var mode: UInt32 = 0o755
+    package var seconds: Int = 0
+    package var nanoseconds: Int = 0
+    package var extended: [(name: [UInt8], value: [UInt8])] = []
 }

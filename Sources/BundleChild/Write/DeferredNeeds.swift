@@ -50,6 +50,12 @@ struct DeferredNeeds {
         assumptions[index].isAmbiguous = true
     }
 
+    /// Nothing is assumed any more: the layers below are known.
+    mutating func forgetAssumptions() {
+        assumptions = []
+        indexes = [:]
+    }
+
     mutating func becameAmbiguous(_ key: [UInt8]) {
         guard let index = indexes[key] else { return }
         assumptions[index].isAmbiguous = true

@@ -1,7 +1,7 @@
-internal import CLinux
-internal import Glibc
+package import CLinux
+package import Glibc
 internal import LinuxSystem
-internal import SystemPackage
+package import SystemPackage
 
 extension LayerWriter {
     func setAttributes(
@@ -61,13 +61,13 @@ extension LayerWriter {
 
 extension Attributes {
     /// Those of an open file.
-    init(of descriptor: CInt) throws(Errno) {
+    package init(of descriptor: CInt) throws(Errno) {
         let status = try FileCalls.status(of: descriptor)
         self.init(status)
         extended = try ExtendedAttributes.all(of: descriptor)
     }
 
-    init(_ status: stat) {
+    package init(_ status: stat) {
         owner = Int64(status.st_uid)
         group = Int64(status.st_gid)
         mode = UInt32(status.st_mode) & 0o7777
@@ -76,7 +76,7 @@ extension Attributes {
     }
 
     /// Access and modification time for utimensat(2): both the archive's.
-    var times: [timespec] {
+    package var times: [timespec] {
         let time = timespec(tv_sec: seconds, tv_nsec: min(max(nanoseconds, 0), 999_999_999))
         return [time, time]
     }

@@ -123,7 +123,7 @@ extension LayerWriter {
                 let attributes = try Attributes(of: source.rawValue)
                 let file = try FileCalls.open(
                     name, at: parent.rawValue, flags: O_WRONLY | O_CREAT | O_EXCL, mode: attributes.mode & 0o777)
-                try Self.copy(source, to: file)
+                try FileCopy.contents(of: source.rawValue, to: file.rawValue)
                 do throws(UnpackFailure) {
                     try setAttributes(attributes, on: file.rawValue, isNew: true, entry)
                 } catch { throw error.errno }
@@ -136,15 +136,5 @@ extension LayerWriter {
             }
         } catch { throw .system(error, entry: entry) }
         try setAttributes(Attributes(status), onName: name, in: parent, isLink: FileCalls.isLink(status), entry)
-    }
-
-    private static func copy(_ source: borrowing OwnedDescriptor, to target: borrowing OwnedDescriptor) throws(Errno) {
-        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 64)
-        defer { unsafe buffer.deallocate() }
-        while true {
-            let count = try unsafe source.read(into: buffer)
-            if count == 0 { return }
-            unsafe try target.writeAll(unsafe UnsafeRawBufferPointer(rebasing: buffer[..<count]))
-        }
     }
 }

@@ -31,7 +31,7 @@ extension LayerWriter {
                 directories[key]?.attributes = attributes
             }
         }
-        deferred.assumptions = []
+        deferred.forgetAssumptions()
     }
 
     private func look(_ path: [[UInt8]], in below: MergedTree, _ key: [UInt8]) throws(UnpackFailure) -> MergedTree.Found? {

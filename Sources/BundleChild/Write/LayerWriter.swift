@@ -91,10 +91,11 @@ final class LayerWriter {
             try setAttributes(entry.attributes, onName: name, in: parent, isLink: true, entry.name)
         case .hardLink(let target): try makeHardLink(name, path, target: target, entry)
         case .characterDevice(let major, let minor):
-            guard major != 0 || minor != 0 else { throw UnpackFailure(.unsupportedEntry, entry: entry.name) }
-            try makeNode(name, path, entry, type: FileType.characterDevice, device: ck_makedev(major, minor))
+            let number = try device(major, minor, entry)
+            guard number != 0 else { throw UnpackFailure(.unsupportedEntry, entry: entry.name) }
+            try makeNode(name, path, entry, type: FileType.characterDevice, device: number)
         case .blockDevice(let major, let minor):
-            try makeNode(name, path, entry, type: FileType.blockDevice, device: ck_makedev(major, minor))
+            try makeNode(name, path, entry, type: FileType.blockDevice, device: try device(major, minor, entry))
         case .fifo: try makeNode(name, path, entry, type: FileType.fifo, device: 0)
         case .other: throw UnpackFailure(.unsupportedEntry, entry: entry.name)
         }
@@ -152,6 +153,12 @@ final class LayerWriter {
             try FileCalls.makeNode(name, at: parent.rawValue, mode: type | entry.attributes.mode & 0o777, device: device)
         }
         try setAttributes(entry.attributes, onName: name, in: parent, isLink: false, entry.name)
+    }
+
+    /// mknod(2) has 12 bits for the major number and 20 for the minor one, and cuts off the rest: 4096:0 would become overlayfs's whiteout.
+    private func device(_ major: UInt32, _ minor: UInt32, _ entry: TarEntry) throws(UnpackFailure) -> dev_t {
+        guard major < 1 << 12, minor < 1 << 20 else { throw UnpackFailure(.unsupportedEntry, entry: entry.name) }
+        return ck_makedev(major, minor)
     }
 
     func makeDirectory(

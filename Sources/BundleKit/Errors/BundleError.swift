@@ -6,7 +6,8 @@ public struct BundleError: Error, Sendable {
     public struct Code: Sendable, Hashable {
         enum Value: Hashable {
             case damagedLayer, hostileLayer, limitExceeded, digestMismatch, layerCountMismatch, tooManyLayers, unsupportedMediaType
-            case unsuitableFileSystem, storage, unpackerFailed, unknownUser, invalidOption, noCommand, newerFormat, cancelled, source
+            case unsuitableFileSystem, storage, unpackerFailed, unknownUser, invalidOption, noCommand, newerFormat, cancelled, source,
+                unfitTree
         }
         let value: Value
 
@@ -42,6 +43,8 @@ public struct BundleError: Error, Sendable {
         public static let cancelled = Code(value: .cancelled)
         /// The blob of a layer could not be opened.
         public static let source = Code(value: .source)
+        /// A tree holds what a layer cannot say.
+        public static let unfitTree = Code(value: .unfitTree)
     }
 
     /// What it happened to.

@@ -70,7 +70,7 @@ public final class LayerStore: Sendable {
         }
     }
 
-    private static func makeDirectories(_ path: FilePath) throws(Errno) {
+    static func makeDirectories(_ path: FilePath) throws(Errno) {
         if mkdir(path.string, 0o700) == 0 || errno == EEXIST { return }
         guard errno == ENOENT, path != path.removingLastComponent() else { throw Errno(rawValue: errno) }
         try makeDirectories(path.removingLastComponent())

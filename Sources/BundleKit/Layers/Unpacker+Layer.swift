@@ -180,7 +180,7 @@ extension Unpacker {
         if let arriving, arriving.isVoid { throw .blobIsVoid }
         switch outcome {
         case .done(let report) where exit == .ended(.exited(code: 0)): return report
-        case .failed(let failure) where failure.code == .belowNeeded && lower == nil: return nil
+        case .failed(let failure) where failure.code.dependsOnBelow && lower == nil: return nil
         case .failed(let failure): throw .failed(BundleError(failure, layer: layer.digest, expected: layer.diffID))
         default:
             throw .failed(

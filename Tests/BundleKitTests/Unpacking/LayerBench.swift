@@ -22,6 +22,7 @@ final class LayerBench {
     /// Unpacks onto what was unpacked before.
     func unpack(
         _ archive: [UInt8], compressed: [UInt8]? = nil, _ compression: LayerCompression = .none, lowerIsKnown: Bool = true,
+        settles: Bool = false,
         limits: UnpackLimits = UnpackLimits(), diffID: [UInt8]? = nil
     ) throws -> UnpackOutcome {
         let name = "layer\(layers.count)"
@@ -39,7 +40,8 @@ final class LayerBench {
             lower: lowerIsKnown ? layers.reversed() : nil, limits: limits)
         // Through the frames, as the role does.
         let outcome = unpackLayer(
-            try UnpackRequest(decoding: request.encoded()), blob: file.rawValue, staging: staging.rawValue, layers: store.rawValue)
+            try UnpackRequest(decoding: request.encoded()), blob: file.rawValue, staging: staging.rawValue, layers: store.rawValue,
+            lower: { [layers] _ in settles ? layers.reversed() : nil })
         let decoded = try UnpackOutcome(decoding: outcome.encoded())
         if case .done = decoded { layers.append(name) }
         return decoded

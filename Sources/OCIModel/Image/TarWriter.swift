@@ -1,36 +1,52 @@
-internal import OCIModel
-
 /// Headers of a tar archive, the same for the same input: no times, owner 0. See: POSIX pax, "ustar Interchange Format".
-enum TarWriter {
-    struct Entry: Sendable, Hashable {
+package enum TarWriter {
+    package struct Entry: Sendable, Hashable {
         /// Bytes, without a leading slash.
-        var name: [UInt8]
-        var size: Int64 = 0
-        var mode: UInt32 = 0o644
-        var user: UInt32 = 0
-        var group: UInt32 = 0
+        package var name: [UInt8]
+        package var size: Int64 = 0
+        package var mode: UInt32 = 0o644
+        package var user: UInt32 = 0
+        package var group: UInt32 = 0
         /// Seconds since 1970.
-        var time: Int64 = 0
+        package var time: Int64 = 0
+        /// Of the time, below a second: 0…999,999,999.
+        package var nanoseconds: Int64 = 0
         /// `0` a file, `5` a directory, `2` a symbolic link, `1` a hard link, `3` and `4` devices, `6` a pipe.
-        var type = UInt8(ascii: "0")
-        var link: [UInt8] = []
-        var device: (major: UInt32, minor: UInt32) = (0, 0)
+        package var type = UInt8(ascii: "0")
+        package var link: [UInt8] = []
+        package var device: (major: UInt32, minor: UInt32) = (0, 0)
         /// Extended attributes by name.
-        var attributes: [String: [UInt8]] = [:]
+        package var attributes: [String: [UInt8]] = [:]
 
-        static func == (left: Entry, right: Entry) -> Bool { left.name == right.name && left.type == right.type && left.size == right.size }
-        func hash(into hasher: inout Hasher) { hasher.combine(name) }
+        package init(
+            name: [UInt8], size: Int64 = 0, mode: UInt32 = 0o644, user: UInt32 = 0, group: UInt32 = 0, time: Int64 = 0,
+            type: UInt8 = UInt8(ascii: "0"), link: [UInt8] = []
+        ) {
+            self.name = name
+            self.size = size
+            self.mode = mode
+            self.user = user
+            self.group = group
+            self.time = time
+            self.type = type
+            self.link = link
+        }
+
+        package static func == (left: Entry, right: Entry) -> Bool {
+            left.name == right.name && left.type == right.type && left.size == right.size
+        }
+        package func hash(into hasher: inout Hasher) { hasher.combine(name) }
     }
 
     /// The header, with a pax header before it where a field does not fit.
-    static func header(_ entry: Entry) -> [UInt8] {
+    package static func header(_ entry: Entry) -> [UInt8] {
         var records: [(key: String, value: [UInt8])] = []
         if entry.name.count > 100 || entry.name.contains(where: { $0 >= 0x80 }) { records.append(("path", entry.name)) }
         if entry.link.count > 100 || entry.link.contains(where: { $0 >= 0x80 }) { records.append(("linkpath", entry.link)) }
         if entry.size >= 1 << 33 { records.append(("size", Array(String(entry.size).utf8))) }
         if entry.user >= 1 << 21 { records.append(("uid", Array(String(entry.user).utf8))) }
         if entry.group >= 1 << 21 { records.append(("gid", Array(String(entry.group).utf8))) }
-        if entry.time < 0 || entry.time >= 1 << 33 { records.append(("mtime", Array(String(entry.time).utf8))) }
+        if entry.time < 0 || entry.time >= 1 << 33 || entry.nanoseconds != 0 { records.append(("mtime", Array(mtime(entry).utf8))) }
         for (name, value) in entry.attributes.sorted(by: { $0.key < $1.key }) { records.append(("SCHILY.xattr." + name, value)) }
         if records.isEmpty { return block(entry) }
         let body = records.flatMap { record($0.key, $0.value) }
@@ -38,11 +54,19 @@ enum TarWriter {
         return block(pax) + body + padding(Int64(body.count)) + block(entry)
     }
 
+    /// A decimal fraction: before 1970 it counts away from zero.
+    private static func mtime(_ entry: Entry) -> String {
+        if entry.nanoseconds == 0 { return String(entry.time) }
+        let (seconds, fraction) = entry.time < 0 ? (entry.time + 1, 1_000_000_000 - entry.nanoseconds) : (entry.time, entry.nanoseconds)
+        let digits = String(fraction)
+        return (entry.time < 0 && seconds == 0 ? "-" : "") + "\(seconds)." + String(repeating: "0", count: 9 - digits.utf8.count) + digits
+    }
+
     /// Zeros up to the next block.
-    static func padding(_ size: Int64) -> [UInt8] { [UInt8](repeating: 0, count: Int((512 - size % 512) % 512)) }
+    package static func padding(_ size: Int64) -> [UInt8] { [UInt8](repeating: 0, count: Int((512 - size % 512) % 512)) }
 
     /// Two blocks of zeros.
-    static let end = [UInt8](repeating: 0, count: 1024)
+    package static let end = [UInt8](repeating: 0, count: 1024)
 
     /// Its length counts its own digits.
     private static func record(_ key: String, _ value: [UInt8]) -> [UInt8] {

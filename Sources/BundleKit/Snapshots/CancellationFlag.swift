@@ -1,0 +1,8 @@
+internal import Synchronization
+
+/// Says to work on a thread of its own that nobody waits for it any more.
+final class CancellationFlag: Sendable {
+    private let flag = Atomic(false)
+    func set() { flag.store(true, ordering: .relaxed) }
+    var isSet: Bool { flag.load(ordering: .relaxed) }
+}
