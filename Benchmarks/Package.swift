@@ -1,11 +1,12 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// A package of its own. It depends on what needs no HTTP client, so that a release build does not take minutes.
+// A package of its own. All but `pull` depend on what needs no HTTP client, so that their release build does not take minutes.
 let package = Package(
     name: "container-kit-benchmarks",
     dependencies: [
-        .package(name: "container-kit", path: "..")
+        .package(name: "container-kit", path: ".."),
+        .package(url: "https://github.com/apple/swift-system", from: "1.6.0"),
     ],
     targets: [
         // Runs all subjects in turns.
@@ -16,6 +17,17 @@ let package = Package(
                 .product(name: "BundleKit", package: "container-kit"),
                 .product(name: "RuntimeKit", package: "container-kit"),
                 .product(name: "ShimKit", package: "container-kit"),
+            ],
+            swiftSettings: [
+                .swiftLanguageMode(.v6),
+                .enableUpcomingFeature("ExistentialAny"),
+                .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+            ]),
+        // One pull and unpack. The only one that needs the HTTP client: built for the pull scenarios alone.
+        .executableTarget(
+            name: "pull",
+            dependencies: [
+                .product(name: "ContainerKit", package: "container-kit"), .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: [
                 .swiftLanguageMode(.v6),
