@@ -21,6 +21,7 @@ check:
 	@.ci/check-format
 	@.ci/check-imports
 	@.ci/check-length
+	@.ci/check-leaks-checked
 
 bench:
 	@.ci/install all

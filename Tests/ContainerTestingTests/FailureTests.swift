@@ -29,7 +29,7 @@ struct FailingExamples {
 }
 
 /// Runs the examples in a process of this same test program and looks at what was attached.
-@Suite(.needsRoot, .tags(.privileged), .enabled(if: !runsExamples))
+@Suite(.serialized, .needsRoot, .tags(.privileged), .leakChecked, .enabled(if: !runsExamples))
 struct FailureTests {
     private func attachments(_ filter: String) async throws -> [String: String] {
         try await withCleanup { cleanup in

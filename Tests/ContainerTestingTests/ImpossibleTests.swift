@@ -21,7 +21,7 @@ struct ImpossibleExamples {
 }
 
 /// Runs the examples in a process of this same test program that has lost all capabilities.
-@Suite(.needsRoot, .tags(.privileged), .needsPrograms("setpriv"), .enabled(if: !runsExamples))
+@Suite(.serialized, .needsRoot, .tags(.privileged), .leakChecked, .needsPrograms("setpriv"), .enabled(if: !runsExamples))
 struct ImpossibleTests {
     @Test func testsAreCancelledWithTheReason() throws {
         var environment: [String: String] = ["CONTAINERKIT_IMPOSSIBLE_EXAMPLES": "1"]

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// Debian's Redis in a container without network, reached through a socket that was made inside.
-@Suite(.needsRoot, .tags(.privileged), .needsPrograms("redis-server"))
+@Suite(.serialized, .needsRoot, .tags(.privileged), .leakChecked, .needsPrograms("redis-server"))
 struct RedisTests {
     private static let service = ContainerService("local/redis:7", ready: .listening(on: 6379)) { configuration in
         configuration.command = ["redis-server", "--save", "", "--appendonly", "no"]

@@ -25,7 +25,9 @@ enum TestRoot {
     static var source: ContainerSource { .directory(path ?? "/nonexistent") }
 }
 
-@Suite(.needsRoot, .tags(.privileged), .container(TestRoot.source, name: "shared") { $0.command = ["sleep", "1000"] })
+@Suite(
+    .serialized, .needsRoot, .tags(.privileged), .leakChecked,
+    .container(TestRoot.source, name: "shared") { $0.command = ["sleep", "1000"] })
 struct SharedContainerTests {
     private static let seen = Mutex<Set<String>>([])
 
@@ -49,7 +51,7 @@ struct SharedContainerTests {
     }
 }
 
-@Suite(.needsRoot, .tags(.privileged))
+@Suite(.serialized, .needsRoot, .tags(.privileged), .leakChecked)
 struct ReadinessTests {
     @Test(
         .container(TestRoot.source, ready: .listening(on: 80)) {

@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 
 /// What a container with a cgroup of its own can leave below it.
-@Suite(.needsRoot, .tags(.privileged), .serialized)
+@Suite(.needsRoot, .tags(.privileged), .leakChecked, .serialized)
 struct CgroupRemovalTests {
     /// Deeper than any recursion should go, and with a path longer than PATH_MAX.
     @Test func deepDirectoriesOfTheContainerAreRemoved() throws {

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// Cgroups of a container: entered before the namespace is made, filled, and gone afterwards whatever happens.
-@Suite(.needsRoot, .tags(.privileged), .serialized)
+@Suite(.needsRoot, .tags(.privileged), .leakChecked, .serialized)
 struct ChildCgroupTests {
     @Test func insideTheContainerEveryPathIsTheRoot() async throws {
         let cgroups = ChildCgroups()

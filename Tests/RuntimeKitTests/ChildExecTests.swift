@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// Further processes in a running container.
-@Suite(.needsRoot, .tags(.privileged), .serialized)
+@Suite(.needsRoot, .tags(.privileged), .leakChecked, .serialized)
 struct ChildExecTests {
     private func exec(_ process: ProcessPlan, cgroup: CgroupPlan? = nil) async throws -> Command.Result {
         var result: Command.Result?

@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// Containers made for real, and their confinement read from inside.
-@Suite(.needsRoot, .tags(.privileged), .serialized)
+@Suite(.needsRoot, .tags(.privileged), .leakChecked, .serialized)
 struct ChildLaunchTests {
     @Test func aProgramRunsAndItsStatusComesBack() async throws {
         try await withProbe { probe, root throws in

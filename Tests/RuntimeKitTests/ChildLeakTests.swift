@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// Nothing is left in the launcher, whether the launch works or fails, and wherever it fails.
-@Suite(.needsRoot, .tags(.privileged), .serialized)
+@Suite(.needsRoot, .tags(.privileged), .leakChecked, .serialized)
 struct ChildLeakTests {
     private static let nothing = "descriptors 0 children false\n"
 

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// User and time namespaces, namespaces of others, and what is written to procfs.
-@Suite(.needsRoot, .tags(.privileged), .serialized)
+@Suite(.needsRoot, .tags(.privileged), .leakChecked, .serialized)
 struct ChildNamespaceTests {
     @Test func aUserNamespaceWithItsDevices() async throws {
         try await withProbe { probe, root throws in

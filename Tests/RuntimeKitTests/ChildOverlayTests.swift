@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// Overlays of many layers, far down, by both ways of mounting.
-@Suite(.needsRoot, .tags(.privileged), .serialized)
+@Suite(.needsRoot, .tags(.privileged), .leakChecked, .serialized)
 struct ChildOverlayTests {
     struct Case: Sendable {
         var layers: Int

@@ -6,7 +6,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite("Spawner", .serialized, .tags(.privileged), .needsRoot)
+@Suite("Spawner", .serialized, .tags(.privileged), .leakChecked, .needsRoot)
 struct SpawnerTests {
     /// What a fork of the spawner saw.
     private func look(_ spawner: Spawner, _ request: String) async throws -> String {

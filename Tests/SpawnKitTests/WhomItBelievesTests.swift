@@ -38,14 +38,14 @@ struct WhomItBelievesTests {
             try ProbeProgram.run(greeting: greeting, prefix: ["sh", "-c", "\"$0\" \"$@\"; exit 0"]) == Self.mainRan)
     }
 
-    @Test(.needsRoot, .tags(.privileged)) func anotherUser() throws {
+    @Test(.needsRoot, .tags(.privileged), .leakChecked) func anotherUser() throws {
         let greeting = ProbeProgram.greeting(buildID: try ProbeProgram.buildID())
         #expect(
             try ProbeProgram.run(greeting: greeting, prefix: ["setpriv", "--reuid", "65534", "--clear-groups"]) == Self.mainRan)
     }
 
     /// Real and effective ids differ, as in a set-uid program: AT_SECURE.
-    @Test(.needsRoot, .tags(.privileged)) func setUserIDProgram() throws {
+    @Test(.needsRoot, .tags(.privileged), .leakChecked) func setUserIDProgram() throws {
         let greeting = ProbeProgram.greeting(buildID: try ProbeProgram.buildID())
         #expect(try ProbeProgram.run(greeting: greeting, prefix: ["setpriv", "--ruid", "65534"]) == Self.mainRan)
         #expect(try ProbeProgram.run(greeting: greeting, prefix: ["setpriv", "--rgid", "65534", "--keep-groups"]) == Self.mainRan)
@@ -72,7 +72,7 @@ struct WhomItBelievesTests {
         #expect(try ProbeProgram.run("prepare", marker: nil, control: .nothing) == "prepared")
     }
 
-    @Test(.needsRoot, .tags(.privileged)) func executableCannotBeWrittenFromInside() throws {
+    @Test(.needsRoot, .tags(.privileged), .leakChecked) func executableCannotBeWrittenFromInside() throws {
         #expect(try ProbeProgram.run("overwrite-executable", marker: nil, control: .nothing) == "refused")
     }
 
@@ -90,7 +90,7 @@ struct WhomItBelievesTests {
         #expect(try ProbeProgram.run(mode, marker: nil, control: .nothing) == "prepared")
     }
 
-    @Test(.needsRoot, .tags(.privileged)) func hostIsProcessOne() throws {
+    @Test(.needsRoot, .tags(.privileged), .leakChecked) func hostIsProcessOne() throws {
         let unshare = ["unshare", "--pid", "--fork", "--mount-proc"]
         #expect(try ProbeProgram.run("prepare", marker: nil, control: .nothing, prefix: unshare) == "prepared")
     }

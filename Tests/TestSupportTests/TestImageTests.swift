@@ -46,7 +46,7 @@ struct TestImageTests {
         }
     }
 
-    @Test(.tags(.privileged), .needsRoot) func aRootDirectoryRuns() async throws {
+    @Test(.tags(.privileged), .leakChecked, .needsRoot) func aRootDirectoryRuns() async throws {
         try await TestDirectory.with { directory in
             try TestRootFileSystem.make(at: directory.appending("root"))
             let script = "echo $(id -un) in $(pwd)"
@@ -55,7 +55,8 @@ struct TestImageTests {
         }
     }
 
-    @Test(.tags(.privileged), .needsRoot, .needsPrograms("redis-server")) func theRedisImageHoldsWhatRedisNeeds() async throws {
+    @Test(.tags(.privileged), .leakChecked, .needsRoot, .needsPrograms("redis-server"))
+    func theRedisImageHoldsWhatRedisNeeds() async throws {
         try await TestDirectory.with { directory in
             for layer in try TestImage.redis().layers { try Command.run("tar", "-x", "-C", directory.string, input: layer) }
             let result = try Command.run("chroot", directory.string, "/usr/bin/redis-server", "--version")

@@ -42,6 +42,9 @@ package enum HookProcess {
                 ck_dup3(output, 2, 0)
             }
             ck_close_range(3, .max, 0)
+            // Who calls an OCI runtime command has limits and keys of its own, which are no hook's business.
+            StandardLimits.apply(openFiles: 1024)
+            ck_keyctl_join_session(nil)
             unsafe ck_execve(hook.path, arguments.pointer, environment.pointer)
             ck_exit(127)
         }

@@ -19,7 +19,8 @@ enum SpawnerSetup {
         _ = unsafe ck_keyctl_join_session(keyringName())
         ck_clear_environment()
         resetScheduling()
-        resetLimits()
+        // As many descriptors as possible, since a spawner and its shims hold several a container (the payload gets the plan's limits).
+        StandardLimits.apply(openFiles: 1 << 20)
     }
 
     /// Says in /proc/keys whose the keyring is. It ends in random digits, since joining a name joins whatever keyring of that
@@ -33,24 +34,5 @@ enum SpawnerSetup {
         _ = ck_setpriority(0, 0, 0)
         _ = ck_reset_affinity()
         if let file = try? OwnedDescriptor.open("/proc/self/oom_score_adj", flags: O_WRONLY) { try? file.write("0") }
-    }
-
-    /// The kernel's defaults, as far as the hard limits allow; descriptors as many as possible, since a spawner and its
-    /// shims hold several a container (the payload gets the limits of its plan).
-    private static func resetLimits() {
-        let none = UInt64.max
-        // RLIMIT_… in the order of the kernel: CPU FSIZE DATA STACK CORE RSS NPROC NOFILE MEMLOCK AS LOCKS
-        // SIGPENDING MSGQUEUE NICE RTPRIO RTTIME.
-        let soft: [UInt64] = [
-            none, none, none, 8 << 20, 0, none, none, 1 << 20, 8 << 20, none, none, none, 819_200, 0, 0, none,
-        ]
-        for (resource, soft) in soft.enumerated() {
-            var current = rlimit()
-            guard unsafe ck_prlimit(0, CInt(resource), nil, &current) == 0 else { continue }
-            var wanted = rlimit(rlim_cur: rlim_t(soft), rlim_max: max(current.rlim_max, rlim_t(soft)))
-            if unsafe ck_prlimit(0, CInt(resource), &wanted, nil) == 0 { continue }
-            wanted = rlimit(rlim_cur: min(rlim_t(soft), current.rlim_max), rlim_max: current.rlim_max)
-            _ = unsafe ck_prlimit(0, CInt(resource), &wanted, nil)
-        }
     }
 }

@@ -9,7 +9,7 @@ import Testing
 
 @testable import BundleKit
 
-@Suite("Unpacking while bytes arrive", .serialized, .tags(.privileged), .needsRoot)
+@Suite("Unpacking while bytes arrive", .serialized, .tags(.privileged), .leakChecked, .needsRoot)
 struct LayerFeedTests {
     private struct Scene {
         var store: LayerStore

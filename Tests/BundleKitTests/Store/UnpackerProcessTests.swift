@@ -6,7 +6,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite("The unpacker's process", .serialized, .tags(.privileged), .needsRoot)
+@Suite("The unpacker's process", .serialized, .tags(.privileged), .leakChecked, .needsRoot)
 struct UnpackerProcessTests {
     /// A process that has something below `directory` open, and is not this one.
     static func process(holding directory: FilePath) -> Int32? {

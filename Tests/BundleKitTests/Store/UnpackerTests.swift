@@ -8,7 +8,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite("Unpacking images", .serialized, .tags(.privileged), .needsRoot)
+@Suite("Unpacking images", .serialized, .tags(.privileged), .leakChecked, .needsRoot)
 struct UnpackerTests {
     /// Blobs of an image layout.
     struct Blobs: LayerSource {

@@ -7,7 +7,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite("Trees equal to umoci's", .serialized, .tags(.privileged), .needsRoot, .needsPrograms("umoci"))
+@Suite("Trees equal to umoci's", .serialized, .tags(.privileged), .leakChecked, .needsRoot, .needsPrograms("umoci"))
 struct EqualTreeTests {
     /// Which layers began to be unpacked.
     private final class Begun: Sendable {

@@ -3,7 +3,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite("Compressed layers", .tags(.privileged), .needsRoot)
+@Suite("Compressed layers", .tags(.privileged), .leakChecked, .needsRoot)
 struct CompressionTests {
     private static let archive: [UInt8] = {
         var archive = TarArchive()

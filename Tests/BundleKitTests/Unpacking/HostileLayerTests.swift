@@ -4,7 +4,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite("Hostile layers", .tags(.privileged), .needsRoot)
+@Suite("Hostile layers", .tags(.privileged), .leakChecked, .needsRoot)
 struct HostileLayerTests {
     private func bench(_ body: (LayerBench) throws -> Void) async throws {
         try await TestDirectory.with("hostile") { try body(try LayerBench($0)) }

@@ -4,7 +4,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite("Layers in overlay form", .tags(.privileged), .needsRoot)
+@Suite("Layers in overlay form", .tags(.privileged), .leakChecked, .needsRoot)
 struct WriterTests {
     private func bench(_ body: (LayerBench) throws -> Void) async throws {
         try await TestDirectory.with("layers") { try body(try LayerBench($0)) }

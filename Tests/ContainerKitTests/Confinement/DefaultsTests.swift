@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// What is inside equals Docker's defaults, seen from inside and from the host's /proc.
-@Suite(.serialized, .needsRoot, .tags(.privileged), .processIsWarm, .leakChecked)
+@Suite(.serialized, .needsRoot, .tags(.privileged), .leakChecked)
 struct DefaultsTests {
     /// CHOWN, DAC_OVERRIDE, FOWNER, FSETID, KILL, SETGID, SETUID, SETPCAP, NET_BIND_SERVICE, NET_RAW, SYS_CHROOT, MKNOD, AUDIT_WRITE,
     /// SETFCAP: Docker's default set.

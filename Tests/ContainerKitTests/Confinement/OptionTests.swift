@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// Each option of a container, seen from inside.
-@Suite(.serialized, .needsRoot, .tags(.privileged), .processIsWarm, .leakChecked)
+@Suite(.serialized, .needsRoot, .tags(.privileged), .leakChecked)
 struct OptionTests {
     @Test func readOnlyRootWithATmpfs() async throws {
         try await EngineFixture.with { fixture in

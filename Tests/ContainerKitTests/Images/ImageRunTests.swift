@@ -2,7 +2,7 @@ import ContainerKit
 import TestSupport
 import Testing
 
-@Suite(.serialized, .needsRoot, .tags(.privileged), .processIsWarm, .leakChecked)
+@Suite(.serialized, .needsRoot, .tags(.privileged), .leakChecked)
 struct ImageRunTests {
     /// The nine lines, with an image from a layout.
     @Test func quickstart() async throws {

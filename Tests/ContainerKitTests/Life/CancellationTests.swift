@@ -3,7 +3,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-@Suite(.serialized, .needsRoot, .tags(.privileged), .processIsWarm, .leakChecked)
+@Suite(.serialized, .needsRoot, .tags(.privileged), .leakChecked)
 struct CancellationTests {
     /// At instants spread over the whole life of a run, and over that of a container in scope.
     @Test func atAnyInstantNothingIsLeft() async throws {

@@ -7,7 +7,7 @@ import Testing
 ///
 /// `CONTAINERKIT_CHAOS_KILLS` says how many (`make chaos`: 500), at least ten in each phase. Unset, as many as fit into 45 seconds, at
 /// least two in each phase. `CONTAINERKIT_CHAOS_SEED` repeats the choices of a run, though never the machine's.
-@Suite(.serialized, .needsRoot, .tags(.privileged), .processIsWarm, .leakChecked, .enabled(if: chaosBase == nil))
+@Suite(.serialized, .needsRoot, .tags(.privileged), .leakChecked, .enabled(if: chaosBase == nil))
 struct ChaosTests {
     @Test func nothingIsOrphanedAndNoRecordLies() async throws {
         let seed = number("CONTAINERKIT_CHAOS_SEED") ?? UInt64.random(in: 0 ... .max)

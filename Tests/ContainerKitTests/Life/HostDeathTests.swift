@@ -35,7 +35,7 @@ struct HostExample {
     }
 }
 
-@Suite(.serialized, .needsRoot, .tags(.privileged), .processIsWarm, .leakChecked, .enabled(if: hostBase == nil))
+@Suite(.serialized, .needsRoot, .tags(.privileged), .leakChecked, .enabled(if: hostBase == nil))
 struct HostDeathTests {
     /// SIGKILL of the host; Ctrl-C and a hang-up, which reach its whole process group.
     @Test(arguments: [SIGKILL, SIGINT, SIGHUP]) func throwawayGoesAndDurableStays(signal: Int32) async throws {

@@ -43,7 +43,7 @@ struct ManyRunsTests {
     }
 
     /// No call that blocks runs on Swift's own threads: a pull of twenty layers from a registry, then fifty starts.
-    @Test(.processIsWarm, .leakChecked, .needsPrograms("docker-registry", "skopeo")) func theHostKeepsItsHeartbeat() async throws {
+    @Test(.leakChecked, .needsPrograms("docker-registry", "skopeo")) func theHostKeepsItsHeartbeat() async throws {
         try await withCleanup { cleanup in
             let registry = try DockerRegistry(in: cleanup)
             let layout = try cleanup.directory("layered")

@@ -41,7 +41,7 @@ struct ProtocolFaultTests {
         }
     }
 
-    @Test(.needsRoot, .tags(.privileged)) func fullDisk() async throws {
+    @Test(.needsRoot, .tags(.privileged), .leakChecked) func fullDisk() async throws {
         try await withCleanup { cleanup in
             let directory = try cleanup.directory("full")
             try Command.run("mount", "-t", "tmpfs", "-o", "size=1m", "none", directory.string)

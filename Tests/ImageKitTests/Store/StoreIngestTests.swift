@@ -85,7 +85,7 @@ import Testing
         }
     }
 
-    @Test(.needsRoot, .tags(.privileged)) func aFullDisk() async throws {
+    @Test(.needsRoot, .tags(.privileged), .leakChecked) func aFullDisk() async throws {
         try await withCleanup { cleanup in
             let directory = try cleanup.directory("full")
             let left = try await SmallFileSystem.with(size: 256 << 10, at: directory) {
@@ -107,7 +107,7 @@ import Testing
     }
 
     /// The name of an image needs a few bytes too: without them the old index stays.
-    @Test(.needsRoot, .tags(.privileged)) func aFullDiskKeepsTheIndex() async throws {
+    @Test(.needsRoot, .tags(.privileged), .leakChecked) func aFullDiskKeepsTheIndex() async throws {
         try await withCleanup { cleanup in
             let directory = try cleanup.directory("full")
             try await SmallFileSystem.with(size: 256 << 10, at: directory) {

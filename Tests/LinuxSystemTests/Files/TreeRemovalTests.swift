@@ -98,7 +98,7 @@ struct TreeRemovalTests {
         }
     }
 
-    @Test(.tags(.privileged), .needsRoot) func whatIsMountedBelowStays() async throws {
+    @Test(.tags(.privileged), .leakChecked, .needsRoot) func whatIsMountedBelowStays() async throws {
         try await TestDirectory.with { base in
             let tree = base.appending("tree")
             for directory in [tree, tree.appending("mounted")] { try TestDirectory.create(directory) }

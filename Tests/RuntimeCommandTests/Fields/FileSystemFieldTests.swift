@@ -4,7 +4,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite("Command: file system fields", .tags(.privileged), .needsRoot, .needsRuntime, .serialized)
+@Suite("Command: file system fields", .tags(.privileged), .leakChecked, .needsRoot, .needsRuntime, .serialized)
 struct CommandFileSystemFieldTests {
     private func output(_ script: String, _ change: (inout RuntimeConfiguration) throws -> Void = { _ in }) async throws -> String {
         try await withCleanup { try CommandBundle($0).output(script, change) }

@@ -3,7 +3,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite("Command: namespaces, limits and filters", .tags(.privileged), .needsRoot, .needsRuntime, .serialized)
+@Suite("Command: namespaces, limits and filters", .tags(.privileged), .leakChecked, .needsRoot, .needsRuntime, .serialized)
 struct CommandLinuxFieldTests {
     private func output(_ script: String, _ change: (inout RuntimeConfiguration) throws -> Void = { _ in }) async throws -> String {
         try await withCleanup { try CommandBundle($0).output(script, change) }

@@ -2,7 +2,7 @@ import OCIModel
 import TestSupport
 import Testing
 
-@Suite("Command: process fields", .tags(.privileged), .needsRoot, .needsRuntime, .serialized)
+@Suite("Command: process fields", .tags(.privileged), .leakChecked, .needsRoot, .needsRuntime, .serialized)
 struct CommandProcessFieldTests {
     private func output(_ script: String, _ change: (inout RuntimeConfiguration) throws -> Void = { _ in }) async throws -> String {
         try await withCleanup { try CommandBundle($0).output(script, change) }

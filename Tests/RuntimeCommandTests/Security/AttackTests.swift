@@ -6,7 +6,7 @@ import Testing
 
 /// Attacks that runtimes have fallen to, carried out. Each has a twin, the same attack where this suite has taken the protection away, to
 /// show that the attack is one.
-@Suite("Command: attacks", .tags(.privileged), .needsRoot, .needsRuntime, .ckrunOnly, .serialized)
+@Suite("Command: attacks", .tags(.privileged), .leakChecked, .needsRoot, .needsRuntime, .ckrunOnly, .serialized)
 struct CommandAttackTests {
     // MARK: CVE-2016-9962, reading the runtime's process while it joins
 

@@ -6,7 +6,7 @@ import Testing
 
 /// CVE-2019-5736: an image whose program is `#!/proc/self/exe` has the runtime execute itself inside of the container, where somebody
 /// opens what it runs from, and writes to it when it has ended (before that the kernel answers ETXTBSY).
-@Suite("Command: attack on the executable", .tags(.privileged), .needsRoot, .needsRuntime, .ckrunOnly, .serialized)
+@Suite("Command: attack on the executable", .tags(.privileged), .leakChecked, .needsRoot, .needsRuntime, .ckrunOnly, .serialized)
 struct ExecutableAttackTests {
     /// The fifo keeps the runtime inside until its executable is open.
     private static let attacker = """

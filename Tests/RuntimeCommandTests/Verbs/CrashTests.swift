@@ -4,7 +4,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite("Command: killed at any instant", .tags(.privileged), .needsRoot, .needsRuntime, .ckrunOnly, .serialized)
+@Suite("Command: killed at any instant", .tags(.privileged), .leakChecked, .needsRoot, .needsRuntime, .ckrunOnly, .serialized)
 struct CommandCrashTests {
     @Test func stateIsReadableAndDeleteTakesAllOfItAway() async throws {
         try await withCleanup { cleanup in

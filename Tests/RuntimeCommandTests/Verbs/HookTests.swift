@@ -4,7 +4,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite("Command: hooks", .tags(.privileged), .needsRoot, .needsRuntime, .serialized)
+@Suite("Command: hooks", .tags(.privileged), .leakChecked, .needsRoot, .needsRuntime, .serialized)
 struct CommandHookTests {
     /// A hook that writes its name, and in which mount namespace it runs, to a file.
     private func hook(_ name: String, _ file: FilePath, exit: Int = 0, timeout: Int? = nil, then: String = "true")

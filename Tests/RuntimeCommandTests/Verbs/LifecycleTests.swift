@@ -4,7 +4,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite("Command: life of a container", .tags(.privileged), .needsRoot, .needsRuntime, .serialized)
+@Suite("Command: life of a container", .tags(.privileged), .leakChecked, .needsRoot, .needsRuntime, .serialized)
 struct CommandLifecycleTests {
     @Test func createThenStart() async throws {
         try await withCleanup { cleanup in

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// Engines look for these words.
-@Suite("Command: words of failures", .tags(.privileged), .needsRoot, .needsRuntime, .serialized)
+@Suite("Command: words of failures", .tags(.privileged), .leakChecked, .needsRoot, .needsRuntime, .serialized)
 struct CommandWordingTests {
     @Test(arguments: [
         ("nonesuch", "executable file not found in $PATH"), ("/nonesuch", "no such file or directory"),

@@ -8,7 +8,7 @@ import Testing
 @testable import RuntimeKit
 
 /// Hooks: where they run, what they get, and what their failure does. See: runtime-spec config.md, "POSIX-platform Hooks".
-@Suite(.needsRoot, .tags(.privileged), .serialized)
+@Suite(.needsRoot, .tags(.privileged), .leakChecked, .serialized)
 struct HookTests {
     private struct Run {
         var result: Command.Result
@@ -68,6 +68,35 @@ struct HookTests {
         #expect(run.result.standardOutput == "between\n", "it was created")
         #expect(run.result.standardError == "failure startHook 0 125 0\n")
         #expect(!run.log.contains("program"))
+    }
+
+    /// The launcher's descriptors, environment, limits and keys stay with it, wherever the hook runs.
+    @Test func nothingOfTheLauncherReachesAHook() async throws {
+        let look =
+            "echo $(ls /proc/self/fd | grep -cx 7) / $(ulimit -n) / $(env | grep -c PLANTED) / $(grep -c containerkit-planted /proc/keys)"
+        try await withProbe { probe, root throws in
+            for path in [probe.directory.appending("runtime"), probe.directory.appending("container"), root.appending("start")] {
+                try Files.write("#!/bin/sh\n\(look) > $0.log\n", to: path)
+                chmod(path.string, 0o755)
+            }
+            let plan = probe.directory.appending("plan")
+            try Files.write(ChildPlans.full(root: root, ["true"]).encode(), to: plan)
+            let own = probe.directory.appending("own").string
+            let hooks = [probe.directory.appending("runtime").string, probe.directory.appending("container").string, "/start", "5"]
+            let launcher = try CarelessHost.startWithKeyring(
+                Command(
+                    ["sh", "-c", "exec 7< /etc/passwd; ulimit -S -n 777; \(look) > \(own); exec \"$@\"", "sh", LaunchProbe.path, "hooks"]
+                        + [plan.string] + hooks,
+                    environment: ["PLANTED": "1", "PATH": "/usr/bin:/bin"]))
+            #expect(try launcher.wait(within: .seconds(20)) == 0, "\(String(decoding: launcher.errors(), as: UTF8.self))")
+            let text = try Files.text(FilePath(own))
+            #expect(text == "1 / 777 / 1 / 1\n", "what is looked for can be found")
+            for path in [probe.directory.appending("runtime.log"), probe.directory.appending("container.log"), root.appending("start.log")]
+            {
+                let text = try Files.text(path)
+                #expect(text == "0 / 1024 / 0 / 0\n", "\(path)")
+            }
+        }
     }
 
     @Test func aHookThatTakesTooLongIsKilled() async throws {

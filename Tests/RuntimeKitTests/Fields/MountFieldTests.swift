@@ -8,7 +8,7 @@ import Testing
 @testable import RuntimeKit
 
 /// Mounts of a configuration, seen from inside.
-@Suite(.needsRoot, .tags(.privileged), .serialized)
+@Suite(.needsRoot, .tags(.privileged), .leakChecked, .serialized)
 struct MountFieldTests {
     private typealias Mapping = RuntimeConfiguration.IDMapping
 

@@ -8,7 +8,7 @@ import Testing
 @testable import RuntimeKit
 
 /// Interfaces of the host that become a container's. The "host" is a network namespace of the test's.
-@Suite(.needsRoot, .tags(.privileged), .serialized)
+@Suite(.needsRoot, .tags(.privileged), .leakChecked, .serialized)
 struct NetDeviceTests {
     private static let host = """
         ip link add ckA type veth peer name ckB; ip addr add 192.0.2.7/24 dev ckA; ip addr add 2001:db8::7/64 dev ckA

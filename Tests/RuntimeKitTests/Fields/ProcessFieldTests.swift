@@ -7,7 +7,7 @@ import Testing
 @testable import RuntimeKit
 
 /// Properties of the process, seen from inside.
-@Suite(.needsRoot, .tags(.privileged), .serialized)
+@Suite(.needsRoot, .tags(.privileged), .leakChecked, .serialized)
 struct ProcessFieldTests {
     /// HOME is the image's word on its user, `/` without one, and the configuration's where it has one.
     @Test(arguments: [

@@ -74,7 +74,7 @@ import Testing
 }
 
 /// Limits of a container that is there.
-@Suite(.needsRoot, .tags(.privileged), .serialized)
+@Suite(.needsRoot, .tags(.privileged), .leakChecked, .serialized)
 struct ResourceUpdateTests {
     @Test func limitsAreChangedAndCheckedAgainstUse() async throws {
         let host = CgroupHost.detect()
@@ -85,7 +85,12 @@ struct ResourceUpdateTests {
         let cgroup = try #require(plan.cgroup)
         try host.prepare(for: cgroup)
         for directory in cgroup.directories { mkdir(directory.path, 0o755) }
-        defer { for directory in cgroup.directories { rmdir(directory.path) } }
+        // What was killed is on its way out, and until then its cgroup is busy.
+        defer {
+            for directory in cgroup.directories {
+                for _ in 0..<200 where rmdir(directory.path) != 0 && errno == EBUSY { usleep(10_000) }
+            }
+        }
         var record = ContainerRecord(
             id: "one", pid: 0, bundle: "/", rootfs: "/", created: "", annotations: nil, containerkit: .init(owner: 0))
         record.containerkit.cgroups = cgroup.directories.map { .init(path: $0.path, unified: $0.isUnified) }

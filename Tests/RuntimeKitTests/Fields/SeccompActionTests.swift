@@ -5,7 +5,7 @@ import Testing
 @testable import RuntimeKit
 
 /// What each action does to a program inside.
-@Suite(.needsRoot, .tags(.privileged), .serialized)
+@Suite(.needsRoot, .tags(.privileged), .leakChecked, .serialized)
 struct SeccompActionTests {
     struct Example: Sendable, CustomTestStringConvertible {
         var action: RuntimeConfiguration.SeccompAction

@@ -6,7 +6,7 @@ import Testing
 @testable import RuntimeKit
 
 /// A filter that asks a listener. See: runtime-spec config-linux.md, "The Container Process State".
-@Suite(.needsRoot, .tags(.privileged), .serialized)
+@Suite(.needsRoot, .tags(.privileged), .leakChecked, .serialized)
 struct SeccompListenerTests {
     /// Takes one descriptor with its state, prints that, and answers each mkdir with EROFS.
     private static let listener = """

@@ -76,7 +76,7 @@ struct UnprivilegedLaunch {
     }
 }
 
-@Suite(.needsRoot, .tags(.privileged), .serialized)
+@Suite(.needsRoot, .tags(.privileged), .leakChecked, .serialized)
 struct UnprivilegedLaunchTests {
     private static let facts = """
         id -u; tr -s ' ' < /proc/self/uid_map; cat /proc/self/setgroups; touch /made /dev/x /dev/shm/x && stat -c %u /made

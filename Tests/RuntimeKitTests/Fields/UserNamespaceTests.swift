@@ -9,7 +9,7 @@ import Testing
 @testable import RuntimeKit
 
 /// User namespaces of a container's own, and others'.
-@Suite(.needsRoot, .tags(.privileged), .serialized)
+@Suite(.needsRoot, .tags(.privileged), .leakChecked, .serialized)
 struct UserNamespaceTests {
     private static let facts = """
         id -u; tr -s ' ' < /proc/self/uid_map; grep -E '^(CapEff|Uid)' /proc/self/status | tr '\\t' ' '; cat /proc/self/oom_score_adj

@@ -59,7 +59,7 @@ import Testing
         #expect(error?.code == .hostLacksFeature)
     }
 
-    @Test(.needsRoot, .tags(.privileged)) func parentsAreMadeAndTakenAway() throws {
+    @Test(.needsRoot, .tags(.privileged), .leakChecked) func parentsAreMadeAndTakenAway() throws {
         let host = CgroupHost.detect()
         let name = "containerkit-test-\(getpid())-\(UInt32.random(in: 0 ... .max))"
         let parent = try CgroupParent(FilePath("/\(name)/inner"))
@@ -86,7 +86,7 @@ import Testing
         }
     }
 
-    @Test(.needsRoot, .tags(.privileged)) func everyWriteIsTakenByTheKernel() throws {
+    @Test(.needsRoot, .tags(.privileged), .leakChecked) func everyWriteIsTakenByTheKernel() throws {
         let host = CgroupHost.detect()
         let parent = try CgroupParent(FilePath("/containerkit-test-\(getpid())-\(UInt32.random(in: 0 ... .max))"))
         var resources = RuntimeConfiguration.Resources(pids: .init(limit: 33))

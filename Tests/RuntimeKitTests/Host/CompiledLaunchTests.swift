@@ -7,7 +7,7 @@ import Testing
 @testable import RuntimeKit
 
 /// Compiled plans, carried out: what the configuration says is what a program inside sees.
-@Suite(.needsRoot, .tags(.privileged), .serialized)
+@Suite(.needsRoot, .tags(.privileged), .leakChecked, .serialized)
 struct CompiledLaunchTests {
     private func run(
         on host: CgroupHost = .detect(), _ script: String, _ change: (inout RuntimeConfiguration) -> Void = { _ in }

@@ -8,7 +8,7 @@ import Testing
 @testable import RuntimeKit
 
 /// Attacks on mount targets and sources, each shown to work against a runtime that mounts by path.
-@Suite(.needsRoot, .tags(.privileged), .serialized)
+@Suite(.needsRoot, .tags(.privileged), .leakChecked, .serialized)
 struct MountAttackTests {
     /// CVE-2021-30465: a volume's link is the target of the next mount, which then lands outside the root.
     @Test func aTargetThatIsALinkStaysInside() async throws {

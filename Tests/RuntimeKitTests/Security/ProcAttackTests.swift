@@ -8,7 +8,7 @@ import Testing
 @testable import RuntimeKit
 
 /// Attacks by way of /proc: false ones, and links in it.
-@Suite(.needsRoot, .tags(.privileged), .serialized)
+@Suite(.needsRoot, .tags(.privileged), .leakChecked, .serialized)
 struct ProcAttackTests {
     private static let parameter = "net.ipv4.ip_default_ttl"
 

@@ -9,7 +9,7 @@ import Testing
 @testable import RuntimeKit
 
 /// Attacks by way of what a process of the host brings into a container: descriptors, its directory, capabilities, ids.
-@Suite(.needsRoot, .tags(.privileged), .serialized)
+@Suite(.needsRoot, .tags(.privileged), .leakChecked, .serialized)
 struct ProcessAttackTests {
     /// CVE-2024-21626: a descriptor of the host's tree is left open, and the working directory leads through it.
     @Test(arguments: ["/proc/self/fd/9", "/leak", "/proc/1/root"])

@@ -6,6 +6,7 @@ enum CgroupTree {
     /// Every cgroup whose path holds this word counts; test parents carry it in their names.
     static let word = "containerkit"
 
+    /// - Parameter isExclusive: counts what bears the names of others, too.
     static func read(mounts: [MountLine], isExclusive: Bool) -> Set<Leak> {
         var leaks: Set<Leak> = []
         for hierarchy in mounts where hierarchy.type == "cgroup" || hierarchy.type == "cgroup2" {
@@ -17,19 +18,32 @@ enum CgroupTree {
                 for directory in directories where directory.lastComponent?.string.contains(word) == true {
                     leaks.formUnion(counted(directory.string, dyingDescendants(of: directory)))
                 }
-            } else if isExclusive, let total = total(of: hierarchy) {
-                leaks.formUnion(counted(hierarchy.target, total - directories.count - 1))
+            } else if let total = total(of: hierarchy) {
+                leaks.formUnion(counted(hierarchy.target, total - all.count - 1, isMachineWide: true))
             }
         }
         return leaks
     }
 
-    /// True for `containerkit-<what>-<pid>…` of another test process that is at work.
+    /// True for `containerkit-<what>-<pid>…` of another test process, at work or killed, and for what benchmarks use.
     private static func isOthers(_ path: FilePath) -> Bool {
         path.components.contains { component in
             let parts = component.string.split(separator: "-")
+            if parts.count > 1, parts[0] == word, ["bench", "floor"].contains(parts[1]) { return true }
             guard parts.count > 2, parts[0] == word, let pid = pid_t(parts[2]) else { return false }
-            return pid != getpid() && kill(pid, 0) == 0
+            return pid != getpid()
+        }
+    }
+
+    /// Whether there is a cgroup of another test process or a benchmark that is at work.
+    static func hasOthersAtWork(mounts: [MountLine]) -> Bool {
+        mounts.contains { hierarchy in
+            guard hierarchy.type == "cgroup" || hierarchy.type == "cgroup2" else { return false }
+            return (Files.names(in: FilePath(hierarchy.target)) ?? []).contains { name in
+                guard isOthers(FilePath(name)) else { return false }
+                let pid = name.split(separator: "-").dropFirst(2).first.flatMap { pid_t($0) }
+                return pid.map { kill($0, 0) == 0 } ?? true
+            }
         }
     }
 
@@ -64,8 +78,8 @@ enum CgroupTree {
     }
 
     /// One entry for each, so that two that stayed beside one that was there before are two leaks.
-    private static func counted(_ place: String, _ count: Int) -> [Leak] {
-        count > 0 ? (1...count).map { Leak(.dyingCgroup, "\(place) #\($0)") } : []
+    private static func counted(_ place: String, _ count: Int, isMachineWide: Bool = false) -> [Leak] {
+        count > 0 ? (1...count).map { Leak(.dyingCgroup, "\(place) #\($0)", isMachineWide: isMachineWide) } : []
     }
 
     private static func dyingDescendants(of directory: FilePath) -> Int {

@@ -1,10 +1,10 @@
 import Glibc
 import SystemPackage
 
-/// The keys and keyrings that this user can see (keyrings(7)): of ours those named `ck…`, on a machine that is ours alone all.
+/// The keys and keyrings that this user can see (keyrings(7)): those named `ck…` are ours, others' count as the machine's.
 /// The name of a spawner's holds the process id of its host, so another program's spawner is told apart from ours.
 enum KeyTable {
-    static func read(isExclusive: Bool) -> Set<Leak> {
+    static func read() -> Set<Leak> {
         let text = (try? Files.text("/proc/keys")) ?? ""
         var leaks: Set<Leak> = []
         for line in text.split(separator: "\n") {
@@ -17,10 +17,8 @@ enum KeyTable {
             let parts = description.split(separator: ":")
             let isSpawner = parts.first == "ck-spawner" && parts.count > 2
             let isOurs = isSpawner ? parts[1] == "\(getpid())" : description.hasPrefix("ck")
-            if isExclusive || isOurs {
-                let name = isSpawner ? parts.prefix(3).joined(separator: ":") : parts.first.map(String.init) ?? ""
-                leaks.insert(Leak(.key, "\(fields[0]) \(fields[7]) \(name)"))
-            }
+            let name = isSpawner ? parts.prefix(3).joined(separator: ":") : parts.first.map(String.init) ?? ""
+            leaks.insert(Leak(.key, "\(fields[0]) \(fields[7]) \(name)", isMachineWide: !isOurs))
         }
         return leaks
     }

@@ -17,10 +17,13 @@ package enum LeakKind: String, CaseIterable, Sendable, Comparable {
 package struct Leak: Hashable, Comparable, Sendable, CustomStringConvertible {
     package var kind: LeakKind
     package var subject: String
+    /// Whether the kernel tells it only for the whole machine, so that it may be another program's.
+    package var isMachineWide: Bool
 
-    package init(_ kind: LeakKind, _ subject: String) {
+    package init(_ kind: LeakKind, _ subject: String, isMachineWide: Bool = false) {
         self.kind = kind
         self.subject = subject
+        self.isMachineWide = isMachineWide
     }
 
     package var description: String { "\(kind.rawValue): \(subject)" }

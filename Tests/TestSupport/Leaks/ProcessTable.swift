@@ -15,6 +15,14 @@ struct ProcessEntry: Hashable, CustomStringConvertible {
 /// gone), their descendants, and what lives in a cgroup of ours.
 struct ProcessTable {
     var ours: [ProcessEntry]
+    /// Whether a container engine or a test program is at work that is none of ours.
+    var hasOthersAtWork: Bool
+
+    /// Beginnings of the names of programs that make and remove cgroups and keyrings. The last two are test programs like this one.
+    private static let makers = [
+        "ck-", "ckrun", "runc", "crun", "conmon", "containerd", "dockerd", "podman", "buildah", "systemd", "container-kitPa",
+        "swiftpm-testing",
+    ]
 
     static func read() -> ProcessTable {
         let all = (Files.names(in: "/proc") ?? []).compactMap { pid_t($0) }.compactMap(entry)
@@ -32,7 +40,15 @@ struct ProcessTable {
             grew = found.count > before
         }
         let ours = all.filter { found.contains($0.pid) && $0.pid != own }
-        return ProcessTable(ours: withoutSpares(ours))
+        var ancestors: Set<pid_t> = [own]
+        var next = getppid()
+        while next > 0, ancestors.insert(next).inserted { next = all.first { $0.pid == next }?.parent ?? 0 }
+        return ProcessTable(
+            ours: withoutSpares(ours),
+            hasOthersAtWork: all.contains { process in
+                !found.contains(process.pid) && !ancestors.contains(process.pid) && process.state != "Z"
+                    && makers.contains { process.name.hasPrefix($0) }
+            })
     }
 
     /// A living spawner keeps one shim ahead, another one after each container. A second one is a leak.
