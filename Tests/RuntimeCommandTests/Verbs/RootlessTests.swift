@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// The command in the hands of a user without privileges, with the configuration that `spec --rootless` writes.
-@Suite(.serialized, .tags(.privileged), .needsRoot, .needsRuntime)
+@Suite(.serialized, .tags(.privileged), .leakChecked, .needsRoot, .needsRuntime)
 struct RootlessTests {
     private static let user = 65534
 

@@ -15,7 +15,7 @@ package import Testing
 package struct LeakCheck: Sendable {
     /// Directories whose files count: stores, state directories.
     package var roots: [FilePath]
-    /// How long the kernel and reapers get to finish. What is gone by then is no leak.
+    /// How long the kernel and reapers get to finish, on a machine that is busy. What is gone by then is no leak.
     package var settle: Duration
     /// Whether the machine is ours alone; nil looks.
     package var isExclusive: Bool?
@@ -25,7 +25,7 @@ package struct LeakCheck: Sendable {
 
     private static var isMachineOurs: Bool? { getenv("CONTAINERKIT_TEST_EXCLUSIVE").map { $0.pointee != 0 } }
 
-    package init(roots: [FilePath] = [], settle: Duration = .seconds(2), isExclusive: Bool? = Self.isMachineOurs) {
+    package init(roots: [FilePath] = [], settle: Duration = .seconds(10), isExclusive: Bool? = Self.isMachineOurs) {
         self.roots = roots
         self.settle = settle
         self.isExclusive = isExclusive
@@ -41,6 +41,9 @@ package struct LeakCheck: Sendable {
 
     /// What is there now.
     package func snapshot() -> Set<Leak> { look().leaks }
+
+    /// Whether figures of the whole machine can be laid at our door now.
+    package var isAlone: Bool { look().isAlone }
 
     private struct Look {
         var leaks: Set<Leak>
