@@ -7,7 +7,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite("Snapshots", .serialized, .tags(.privileged), .needsRoot)
+@Suite("Snapshots", .serialized, .tags(.privileged), .leakChecked, .needsRoot)
 struct SnapshotTests {
     private struct Scene {
         var directory: FilePath

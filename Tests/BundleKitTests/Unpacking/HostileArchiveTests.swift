@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// Archives that no tool writes.
-@Suite("Hostile archives", .tags(.privileged), .needsRoot)
+@Suite("Hostile archives", .tags(.privileged), .leakChecked, .needsRoot)
 struct HostileArchiveTests {
     private func bench(_ body: (LayerBench) throws -> Void) async throws {
         try await TestDirectory.with("hostile") { try body(try LayerBench($0)) }

@@ -8,7 +8,7 @@ import Testing
 @testable import BundleKit
 
 /// Stacks of random archives of names that are chosen to collide, whole and damaged, for two seconds or `CONTAINERKIT_FUZZ_SECONDS`.
-@Suite("Random archives", .serialized, .tags(.privileged), .needsRoot)
+@Suite("Random archives", .serialized, .tags(.privileged), .leakChecked, .needsRoot)
 struct TarFuzzTests {
     private static var seconds: Int { getenv("CONTAINERKIT_FUZZ_SECONDS").flatMap { Int(String(cString: $0)) } ?? 2 }
 
