@@ -7,9 +7,11 @@ enum CgroupCompiler {
     /// - Parameters:
     ///   - path: the leaf, below the mount points.
     ///   - isForEngine: join also the v1 hierarchies in which container engines look for figures.
+    ///   - limitsDevices: whether devices have to be limited here, which takes privileges.
     /// - Throws: `RuntimeError.Code.hostLacksFeature` for a limit without its controller, `.unsupportedField`, `.invalidField`.
     static func compile(
-        _ resources: RuntimeConfiguration.Resources?, at path: String, on host: CgroupHost, isForEngine: Bool = false
+        _ resources: RuntimeConfiguration.Resources?, at path: String, on host: CgroupHost, isForEngine: Bool = false,
+        limitsDevices: Bool = true
     ) throws(RuntimeError) -> CgroupPlan {
         guard host.mode != .none else {
             throw .hostLacks(
@@ -37,7 +39,7 @@ enum CgroupCompiler {
         if let limits = resources.hugepageLimits { try HugepageController.apply(limits, to: &builder) }
         if let network = resources.network { try NetworkController.apply(network, to: &builder) }
         if let rdma = resources.rdma { try RDMAController.apply(rdma, to: &builder) }
-        try DevicesController.apply(resources.devices ?? [], to: &builder)
+        if limitsDevices { try DevicesController.apply(resources.devices ?? [], to: &builder) }
         // After the rest: a file named here wins over what was converted.
         if let unified = resources.unified { try UnifiedControls.apply(unified, to: &builder) }
         builder.useUnified()

@@ -59,6 +59,13 @@ extension RuntimeError {
         guard plan.trees.indices.contains(index) else {
             return translation.error(.mountFailed, .host, "a mount cannot be prepared", .mountSource)
         }
+        if translation.failure.errno == .invalidArgument, plan.idMappedTrees.contains(where: { Int($0.tree) == index }),
+            case .bind(let source, _, _, _, _, _, let field) = plan.trees[index]
+        {
+            return RuntimeError(
+                .mountFailed, .path(FilePath(source)), "the source of \(field) cannot be id-mapped", errno: .invalidArgument,
+                advice: "Its file system does not support that in this kernel (tmpfs does since 6.3, overlay not at all): copy the data.")
+        }
         switch plan.trees[index] {
         case .overlay(let lower, let upper, _, _, _):
             return translation.error(

@@ -4,11 +4,11 @@ internal import RuntimeChild
 /// The NUMA memory policy. See: man 2 set_mempolicy, runtime-spec config-linux.md "Memory policy".
 enum MemoryPolicyCompiler {
     /// linux/mempolicy.h.
-    private static let modes: [String: UInt32] = [
+    static let modes: [String: UInt32] = [
         "MPOL_DEFAULT": 0, "MPOL_PREFERRED": 1, "MPOL_BIND": 2, "MPOL_INTERLEAVE": 3, "MPOL_LOCAL": 4, "MPOL_PREFERRED_MANY": 5,
         "MPOL_WEIGHTED_INTERLEAVE": 6,
     ]
-    private static let flags: [String: UInt32] = [
+    static let flags: [String: UInt32] = [
         "MPOL_F_NUMA_BALANCING": 1 << 13, "MPOL_F_RELATIVE_NODES": 1 << 14, "MPOL_F_STATIC_NODES": 1 << 15,
     ]
     private static let withoutNodes: Set<UInt32> = [0, 4]

@@ -89,7 +89,10 @@ package struct PlanCompiler: Sendable {
     ) throws(RuntimeError) -> CgroupPlan? {
         if let parent {
             let path = try CgroupPath.leaf(configuration.linux?.cgroupsPath, parent: parent, container: container.description)
-            return try CgroupCompiler.compile(configuration.linux?.resources, at: path, on: cgroups, isForEngine: isForEngine)
+            // In a user namespace devices are out of reach, where mknod is.
+            return try CgroupCompiler.compile(
+                configuration.linux?.resources, at: path, on: cgroups, isForEngine: isForEngine,
+                limitsDevices: features.isPrivileged || !configuration.hasNamespace(.user))
         }
         let advice = "Run as root, or in a unit with Delegate=yes, or leave the limits out."
         if configuration.linux?.cgroupsPath != nil { throw .hostLacks("linux.cgroupsPath", "no cgroup can be made here", advice: advice) }

@@ -52,9 +52,13 @@ struct UnprivilegedLaunch {
     }
 
     /// Compiles for the user and runs as the user; /etc/subuid and /etc/subgid are the test's.
-    func run(_ configuration: RuntimeConfiguration, exec: [String]? = nil) throws -> Command.Result {
+    func run(
+        _ configuration: RuntimeConfiguration, exec: [String]? = nil, in parent: CgroupParent? = nil, on host: CgroupHost? = nil
+    ) throws -> Command.Result {
         let id = try #require(ContainerID("one"))
-        let plan = try Self.compiler.compile(configuration, container: id, root: .directory(root), cgroupParent: nil)
+        var compiler = Self.compiler
+        if let host { compiler = PlanCompiler(features: Self.features, cgroups: host, seccomp: SeccompCache(directory: nil)) }
+        let plan = try compiler.compile(configuration, container: id, root: .directory(root), cgroupParent: parent)
         let file = probe.directory.appending("plan")
         try Files.write(plan.encode(), to: file)
         var arguments = ["run", file.string]
@@ -66,10 +70,16 @@ struct UnprivilegedLaunch {
         }
         let ranges = probe.directory.appending("ranges")
         try Files.write("nobody:100000:65536\n", to: ranges)
-        let script = "for f in /etc/subuid /etc/subgid; do mount --bind \(ranges) $f; done; exec \"$@\""
+        let hasRanges = configuration.linux?.uidMappings?.count ?? 0 > 1
+        let script =
+            (hasRanges ? "for f in /etc/subuid /etc/subgid; do mount --bind \(ranges) $f; done; " : "")
+            + (parent.map { "echo $$ > /sys/fs/cgroup\($0.path)/launcher/cgroup.procs; " } ?? "") + "exec \"$@\""
         return try Command(
             ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh"]
-                + ["setpriv", "--reuid=\(Self.user)", "--regid=\(Self.user)", "--groups=\(Self.user),4", "--inh-caps=-all"]
+                + [
+                    try #require(Command.find("setpriv")), "--reuid=\(Self.user)", "--regid=\(Self.user)", "--groups=\(Self.user),4",
+                    "--inh-caps=-all",
+                ]
                 + [probe.directory.appending("probe").string] + arguments,
             timeout: .seconds(20)
         ).run()
@@ -140,6 +150,32 @@ struct UnprivilegedLaunchTests {
             configuration.mounts?.append(.init(destination: "/data", source: data.string, options: ["rbind", "ro"]))
             configuration.root?.readonly = true
             #expect(try launch.run(configuration).standardOutput == "mine\nread-only\nroot\n")
+        }
+    }
+
+    private static let isUnified = CgroupHost.detect().mode == .unified
+
+    /// A cgroup of version 2 that root gave the user.
+    @Test(.enabled(if: isUnified, "cgroups of version 1 cannot be delegated")) func limitsInADelegatedCgroup() async throws {
+        let host = CgroupHost.detect()
+        let parent = try CgroupParent(FilePath("/containerkit-test-\(getpid())-\(UInt32.random(in: 0 ... .max))"))
+        let directory = "/sys/fs/cgroup\(parent.path)"
+        defer { for path in [directory + "/launcher", directory] { rmdir(path) } }
+        _ = try Command.run(
+            "sh", "-c",
+            "mkdir -p \(directory)/launcher; echo '+pids +memory' > \(directory)/cgroup.subtree_control; chown -R \(UnprivilegedLaunch.user) \(directory)"
+        )
+        try await UnprivilegedLaunch.with { launch in
+            var configuration = UnprivilegedLaunch.configuration(
+                "cat /sys/fs/cgroup/pids.max /sys/fs/cgroup/memory.max; cat /proc/self/cgroup; i=0; while [ $i -lt 9 ]; do sleep 1 & i=$((i+1)); done",
+                hasRanges: false)
+            configuration.mounts?.append(.init(destination: "/sys/fs/cgroup", type: "cgroup", source: "cgroup", options: ["ro"]))
+            configuration.linux?.resources = .init(
+                devices: [.init(allow: false, access: "rwm")], memory: .init(limit: 64 << 20), pids: .init(limit: 5))
+            let result = try launch.run(configuration, in: parent, on: host)
+            #expect(result.standardOutput == "5\n67108864\n0::/\n", "\(result.standardError)")
+            #expect(result.standardError.contains("can't fork"))
+            #expect(Files.names(in: FilePath(directory))?.contains("one") == false)
         }
     }
 

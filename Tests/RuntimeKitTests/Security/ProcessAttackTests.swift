@@ -38,6 +38,9 @@ struct ProcessAttackTests {
         try await Attack.with { attack in
             let look = "for f in /proc/[0-9]*/fd/[0-9]*; do [ -e $f/secret ] && echo leak; done"
             let attacker = "while :; do \(look); done"
+            // By path: a shell of busybox has its own.
+            let unshare = try #require(Command.find("unshare"))
+            let nsenter = try #require(Command.find("nsenter"))
             try await withProbe { probe, root throws in
                 let capabilities: UInt64 = 1 << 19 | 1 << 1 | 1 << 2
                 var plan = ChildPlans.full(root: root, ["sh", "-c", attacker])
@@ -54,10 +57,11 @@ struct ProcessAttackTests {
                     root,
                     """
                     exec 9< \(attack.host)
-                    unshare --pid --fork --kill-child chroot $root sh -c 'mount -t proc proc /proc; for i in 1 2 3 4 5 6 7 8; do \(look); sleep 0.2; done' 9<&- &
+                    \(unshare) --pid --fork --kill-child chroot $root sh -c 'mount -t proc proc /proc; for i in $(seq 20); do \(look); sleep 0.2; done' 9<&- &
+                    for i in $(seq 50); do [ -n "$(cat /proc/$!/task/$!/children)" ] && break; sleep 0.1; done
                     sleep 0.4
-                    nsenter --target $(cat /proc/$!/task/$!/children) --pid chroot $root sleep 1
-                    wait
+                    \(nsenter) --target $(cat /proc/$!/task/$!/children) --pid chroot $root sleep 2
+                    kill $!
                     """)
                 #expect(naive.standardOutput.hasPrefix("leak\n"), "the attack sees the host's directory: \(naive.standardError)")
             }
