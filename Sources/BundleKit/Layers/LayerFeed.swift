@@ -36,7 +36,16 @@ public final class LayerFeed: BlobFollower, Sendable {
         var isOver = false
         var imageWaiters = WaitList<Void, (ImageManifest, ImageConfiguration)>()
         var blobs: [Digest: Blob] = [:]
+        /// Somebody makes layers of the blobs, and has not finished.
+        var isAtWork = false
+        var workWaiters = WaitList<Void, Void>()
+        /// Set once the pull has flushed, or needs not.
+        var flush: Flush?
+        var flushWaiters = WaitList<Void, Flush>()
     }
+
+    private struct Flush { var fileSystem: UInt64? }
+
     private let state = Mutex(State())
 
     public init() {}
@@ -45,6 +54,7 @@ public final class LayerFeed: BlobFollower, Sendable {
 
     public func resolved(_ manifest: ImageManifest, _ configuration: ImageConfiguration) {
         let waiters = state.withLock { state in
+            if !state.imageWaiters.isEmpty { state.isAtWork = true }
             state.image = (manifest, configuration)
             return state.imageWaiters.takeAll()
         }
@@ -90,8 +100,31 @@ public final class LayerFeed: BlobFollower, Sendable {
         try await ReadingBudget.shared.room()
     }
 
+    public func settled() async throws {
+        let done: Void? = await waitCancellably { number, continuation in
+            let isDone = state.withLock { state in
+                if !state.isAtWork { return true }
+                state.workWaiters.add(number, (), continuation)
+                return false
+            }
+            if isDone { continuation.resume(returning: ()) }
+        } leave: { [self] number in
+            state.withLock { $0.workWaiters.leave(number) }
+        }
+        if done == nil { throw CancellationError() }
+    }
+
+    public func flushed(_ fileSystem: UInt64?) {
+        let waiters = state.withLock { state in
+            state.flush = Flush(fileSystem: fileSystem)
+            return state.flushWaiters.takeAll()
+        }
+        for waiter in waiters { waiter.continuation.resume(returning: Flush(fileSystem: fileSystem)) }
+    }
+
     /// The pull has ended. What has not come will not come.
     public func end() {
+        flushed(nil)
         let (imageWaiters, void, waiters) = state.withLock { state in
             state.isOver = true
             let void = state.blobs.values.filter { !$0.isVerified }.compactMap(\.current)
@@ -104,6 +137,30 @@ public final class LayerFeed: BlobFollower, Sendable {
     }
 
     // MARK: to the unpacker
+
+    /// All layers are written, or will not be.
+    func finishedWork() {
+        let waiters = state.withLock { state in
+            state.isAtWork = false
+            return state.workWaiters.takeAll()
+        }
+        for waiter in waiters { waiter.continuation.resume(returning: ()) }
+    }
+
+    /// Waits until the pull has flushed, or does not.
+    /// - Returns: the device number of the file system; nil when nothing was flushed, or the task is cancelled.
+    func flush() async -> UInt64? {
+        let flush: Flush? = await waitCancellably { number, continuation in
+            let flush = state.withLock { state in
+                if state.flush == nil { state.flushWaiters.add(number, (), continuation) }
+                return state.flush
+            }
+            if let flush { continuation.resume(returning: flush) }
+        } leave: { [self] number in
+            state.withLock { $0.flushWaiters.leave(number) }
+        }
+        return flush?.fileSystem
+    }
 
     /// What the image consists of; nil when the pull ends without saying it, or the task is cancelled.
     func image() async -> (ImageManifest, ImageConfiguration)? {

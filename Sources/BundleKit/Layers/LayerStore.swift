@@ -207,11 +207,14 @@ public final class LayerStore: Sendable {
 
     /// Flushes the file system once, when the policy says so and one of `keys` needs it, and forgets their marks. Those that a killed
     /// program finished and did not flush count too.
-    func flush(_ keys: [LayerKey]) throws(Errno) {
+    /// - Parameter flushed: the device number of a file system that was flushed after these layers were finished.
+    func flush(_ keys: [LayerKey], unless flushed: UInt64? = nil) throws(Errno) {
         guard durability == .perImage else { return }
         let marked = keys.filter { faccessat(unsynced.rawValue, $0.hex, F_OK, AT_SYMLINK_NOFOLLOW) == 0 }
         if marked.isEmpty { return }
-        try DirectoryCalls.flushFileSystem(of: finished)
+        var status = stat()
+        guard fstat(finished.rawValue, &status) == 0 else { throw Errno(rawValue: errno) }
+        if UInt64(status.st_dev) != flushed { try DirectoryCalls.flushFileSystem(of: finished) }
         for key in marked { unlinkat(unsynced.rawValue, key.hex, 0) }
     }
 

@@ -57,6 +57,7 @@ public final class Unpacker: Sendable {
     public func unpack(
         following feed: LayerFeed, from source: some LayerSource, progress: (@Sendable (UnpackProgress) -> Void)? = nil
     ) async throws(BundleError) -> UnpackedImage? {
+        defer { feed.finishedWork() }
         guard let (manifest, configuration) = await feed.image() else { return nil }
         return try await unpack(
             Job(try LayerDescription.join(manifest, configuration), source: source, feed: feed, progress: progress))
@@ -129,8 +130,11 @@ public final class Unpacker: Sendable {
         let store = store
         if store.durability == .perImage {
             let all = finished.map(\.key)
+            // One flush is enough for the blobs and the layers.
+            job.feed?.finishedWork()
+            let flushed = await job.feed?.flush()
             try await BlockingWork.run { () throws(BundleError) in
-                do throws(Errno) { try store.flush(all) } catch { throw .storage(error, store.directory) }
+                do throws(Errno) { try store.flush(all, unless: flushed) } catch { throw .storage(error, store.directory) }
             }
         }
         return UnpackedImage(layers: finished, chainID: job.keys.last?.chainID ?? "", duration: .now - start)

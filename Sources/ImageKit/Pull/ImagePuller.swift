@@ -82,11 +82,12 @@ public final class ImagePuller: Sendable {
             follower.resolved(found.manifest, configuration)
         }
         try await download(blobs, reference, lease, follower, progress, count)
+        try await follower?.settled()
         let image = try await BlockingWork.run {
             let configuration = try store.configuration(
                 of: found.manifest, for: found.manifestDigest == found.root.digest ? platform : nil, reference)
             for document in found.documents { try store.put(document.bytes, document.descriptor, for: lease) }
-            try store.sync(blobs.map(\.digest) + found.documents.map(\.descriptor.digest))
+            follower?.flushed(try store.sync(blobs.map(\.digest) + found.documents.map(\.descriptor.digest)))
             try store.setName(reference, to: found.root)
             return Image(
                 reference: reference, digest: found.root.digest, manifestDigest: found.manifestDigest, manifest: found.manifest,

@@ -39,16 +39,20 @@ extension ContentStore {
     }
 
     /// One flush of the file system, for all blobs of an image; nothing when all have been flushed.
-    func sync(_ digests: [Digest]) throws(ImageError) {
-        guard durability == .perImage else { return }
+    /// - Returns: the device number of the file system that was flushed.
+    @discardableResult
+    func sync(_ digests: [Digest]) throws(ImageError) -> UInt64? {
+        guard durability == .perImage else { return nil }
         let markers = digests.map(markerPath)
         var status = stat()
         let present = markers.filter { ck_fstatat(AT_FDCWD, $0, &status, 0) == 0 }
-        if present.isEmpty { return }
+        if present.isEmpty { return nil }
         do throws(Errno) {
-            let directory = try OwnedDescriptor.open(path.string, flags: O_RDONLY | O_DIRECTORY)
-            try check(ck_syncfs(directory.rawValue))
+            let directory = SharedDescriptor(try OwnedDescriptor.open(path.string, flags: O_RDONLY | O_DIRECTORY))
+            try check(ck_fstat(directory.rawValue, &status))
+            try DirectoryCalls.flushFileSystem(of: directory)
         } catch { throw ImageErrorAdvice.error(error, .path(path), "the file system cannot be flushed") }
         for marker in present { _ = ck_unlinkat(AT_FDCWD, marker, 0) }
+        return UInt64(status.st_dev)
     }
 }

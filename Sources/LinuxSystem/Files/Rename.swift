@@ -1,4 +1,5 @@
 internal import CLinux
+internal import Synchronization
 package import SystemPackage
 
 /// Calls on names in open directories that change more than one file.
@@ -12,8 +13,13 @@ package enum DirectoryCalls {
             ck_renameat2(from.rawValue, old, directory.rawValue, new, replacing ? 0 : CUnsignedInt(RENAME_NOREPLACE)))
     }
 
+    /// How often this process has flushed a whole file system.
+    package static var flushCount: Int { flushes.load(ordering: .relaxed) }
+    private static let flushes = Atomic(0)
+
     /// Flushes the whole file system that holds `directory`. It blocks for as long as the disk takes. See: man 2 syncfs.
     package static func flushFileSystem(of directory: SharedDescriptor) throws(Errno) {
+        flushes.add(1, ordering: .relaxed)
         try check(ck_syncfs(directory.rawValue))
     }
 }

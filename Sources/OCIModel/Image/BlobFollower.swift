@@ -24,7 +24,22 @@ public protocol BlobFollower: Sendable {
     /// The download ended badly: what lies in its file is void. It may begin once more.
     func failed(_ blob: Digest)
 
+    /// Waits until what is made of the blobs lies in the file system, so that one flush of it is enough for both. All blobs are verified.
+    /// - Throws: `CancellationError`.
+    func settled() async throws
+
+    /// The pull has flushed what it had to.
+    /// - Parameter fileSystem: the device number of what was flushed, all of it; nil when nothing had to be.
+    func flushed(_ fileSystem: UInt64?)
+
     /// Waits while more bytes are ahead of all frontiers' readers than the process may have on their way.
     /// - Throws: `CancellationError`.
     func room() async throws
+}
+
+extension BlobFollower {
+    /// Nothing is made of the blobs.
+    public func settled() async throws {}
+    /// It does not matter.
+    public func flushed(_ fileSystem: UInt64?) {}
 }

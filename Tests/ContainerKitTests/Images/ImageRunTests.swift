@@ -1,4 +1,5 @@
 import ContainerKit
+import LinuxSystem
 import TestSupport
 import Testing
 
@@ -41,6 +42,26 @@ struct ImageRunTests {
                 #expect(try await fixture.engine.run(reference).standardOutput == "pulled\n")
                 let error = await #expect(throws: ContainerError.self) { try await fixture.engine.run(registry.address + "/library/other") }
                 #expect(error?.code == .imageUnavailable)
+            }
+        }
+    }
+
+    /// One flush of the file system is enough for the blobs and the layers of a pull.
+    @Test(.needsPrograms("docker-registry", "skopeo")) func flushesOnce() async throws {
+        try await withCleanup { cleanup in
+            let registry = try DockerRegistry(.init(), in: cleanup)
+            let reference = try registry.push(try TestImage.layered(3).write(layout: try cleanup.directory("layout")), as: "library/three")
+            let base = try cleanup.directory("engine")
+            func configure(_ configuration: inout EngineConfiguration) {
+                EngineFixture.configure(&configuration, in: base)
+                configuration.durability = .perImage
+            }
+            try await withContainerEngine(configure) { engine in
+                let before = DirectoryCalls.flushCount
+                _ = try await engine.images.pull(reference)
+                #expect(DirectoryCalls.flushCount - before == 1)
+                #expect(Files.names(in: base.appending("root/layers/unsynced")) == [])
+                #expect(Files.names(in: base.appending("root/layers/sha256"))?.count == 3)
             }
         }
     }
