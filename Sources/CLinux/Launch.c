@@ -1,4 +1,5 @@
 #define _GNU_SOURCE
+#include <errno.h>
 #include "CLinux.h"
 
 long ck_seccomp_load(unsigned flags, const void *program, size_t size) {
@@ -76,4 +77,12 @@ long ck_socket_error(int socket) {
     socklen_t size = sizeof error;
     long result = ckResult(getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &size));
     return result < 0 ? result : -(long)error;
+}
+
+void ck_hide_arguments(unsigned long count) {
+    static const char name[] = "ck-init";
+    // glibc's pointer to argv[0]; the others follow it (man 3 program_invocation_name).
+    char *first = program_invocation_name;
+    if (first == NULL) return;
+    for (unsigned long index = 0; index < count; index++) first[index] = index < sizeof name ? name[index] : 0;
 }

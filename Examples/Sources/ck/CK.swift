@@ -10,9 +10,9 @@ struct CK: AsyncParsableCommand {
         usage: "ck [--root <dir>] [--run-root <dir>] [--plain-http <registry>] [--ca-file <pem>] [--cgroup-parent <path>] <subcommand>",
         discussion: EngineOptions.help,
         subcommands: [
-            Run.self, Exec.self, ListContainers.self, Logs.self, Stop.self, Kill.self, RemoveContainers.self, Pull.self, Images.self,
-            RemoveImages.self, Import.self, Push.self, Tag.self, Save.self, Load.self, Login.self, Logout.self, Info.self, Doctor.self,
-            SystemGroup.self, ContainerGroup.self, ImageGroup.self,
+            Run.self, Attach.self, Start.self, Exec.self, ListContainers.self, Logs.self, Stats.self, Pause.self, Unpause.self, Stop.self,
+            Kill.self, RemoveContainers.self, Pull.self, Images.self, RemoveImages.self, Import.self, Push.self, Tag.self, Save.self,
+            Load.self, Login.self, Logout.self, Info.self, Doctor.self, SystemGroup.self, ContainerGroup.self, ImageGroup.self,
         ])
 
     static func main() async {
@@ -39,7 +39,10 @@ struct CK: AsyncParsableCommand {
 struct ContainerGroup: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "container", abstract: "The same commands by their long names.",
-        subcommands: [Run.self, Exec.self, ListContainers.self, Logs.self, Stop.self, Kill.self, RemoveContainers.self])
+        subcommands: [
+            Run.self, Attach.self, Start.self, Exec.self, ListContainers.self, Logs.self, Stats.self, Pause.self, Unpause.self, Stop.self,
+            Kill.self, RemoveContainers.self,
+        ])
 }
 
 /// `ck image pull` and so on.

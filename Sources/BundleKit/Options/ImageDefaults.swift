@@ -20,6 +20,8 @@ public struct ImageDefaults: Sendable, Hashable {
     public var volumes: [String]
     /// `80/tcp`.
     public var exposedPorts: [String]
+    /// How Docker asks whether a container is well.
+    public var healthcheck: ImageConfiguration.Healthcheck?
 
     public init(
         entrypoint: [String] = [], command: [String] = [], environment: [String] = [], user: String = "", workingDirectory: String = "",
@@ -49,6 +51,7 @@ extension ImageDefaults {
             stopSignal: config?.stopSignal.flatMap { $0.isEmpty ? nil : $0 }, labels: config?.labels ?? [:],
             annotations: Self.annotations(configuration), volumes: (config?.volumes ?? [:]).keys.sorted(),
             exposedPorts: (config?.exposedPorts ?? [:]).keys.sorted())
+        healthcheck = config?.healthcheck
     }
 
     private static func annotations(_ configuration: ImageConfiguration) -> [String: String] {

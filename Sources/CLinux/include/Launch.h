@@ -71,6 +71,8 @@ static inline long ck_lseek(int descriptor, int64_t offset, int whence) {
 static inline long ck_setsid(void) { return CK_SYSCALL(SYS_setsid); }
 static inline long ck_umask(unsigned mask) { return CK_SYSCALL(SYS_umask, mask); }
 static inline long ck_getppid(void) { return CK_SYSCALL(SYS_getppid); }
+// Overwrites the arguments of the program, as /proc/<pid>/cmdline shows them.
+void ck_hide_arguments(unsigned long count);
 static inline long ck_kill(int pid, int signal_) { return CK_SYSCALL(SYS_kill, pid, signal_); }
 /// exit_group(2) without a way back, and without the handlers of exit(3).
 _Noreturn static inline void ck_exit(int status) {

@@ -52,6 +52,15 @@ public struct ContainerConfiguration: Sendable, Hashable {
     public var standardInput = StandardInput.empty
     /// Where its output goes.
     public var output = Output.automatic
+    /// Bytes that `Output.file` keeps: what came before them is given back to the file system. 64 MiB by default.
+    public var outputFileSize = ByteCount.mebibytes(64)
+    /// Whether it is started again when it has ended; its supervisor does that, no program has to run for it.
+    public var restart = RestartPolicy.never
+    /// How to ask whether it is well; nil takes the image's HEALTHCHECK, and `HealthCheck.none` asks nothing.
+    public var healthCheck: HealthCheck?
+    /// Process 1 is an init of this package instead of the program: it reaps orphans, hands signals on and ends with the program's code
+    /// (128 + the signal for one that a signal ended). No binary of the image is needed. Refused with CAP_SYS_PTRACE.
+    public var reapsChildren = false
     /// Whether it outlives the program.
     public var life = Life.throwaway
     /// Whether other programs may list it with its details, attach and exec: true for durable ones whatever this says.
@@ -168,8 +177,12 @@ extension ContainerConfiguration {
         case stream
         /// Both streams into one append-only file; nil is a file in the container's own directory, which goes with it.
         case file(FilePath?)
+        /// A logger keeps each line with its time and stream, see `Container.logEntries`. It is a small process beside the container.
+        case log(LogOptions = LogOptions())
         /// Thrown away.
         case discard
+        /// Open files of this program, given to the container as they are. The caller keeps them open until the start.
+        case descriptors(output: FileDescriptor, error: FileDescriptor)
         /// Into this program's own standard output and standard error, without a copy in between.
         case inherit
     }

@@ -21,21 +21,27 @@ public final class Container: Sendable {
     let gracePeriod: Duration
     /// The file that the output goes to, if it does.
     public let logFile: FilePath?
+    let logOptions: LogOptions?
+    let hub = EventHub()
+    let health: HealthMonitor?
     private let input: StandardInputFeed
 
     init(
-        _ supervised: SupervisedContainer, image: String, record: ContainerRecord?, log: FilePath?, stopSignal: Signal,
+        _ supervised: SupervisedContainer, image: String, record: ContainerRecord?, stopSignal: Signal,
         gracePeriod: Duration, input: StandardInputFeed, engine: ContainerEngine
     ) {
         id = supervised.id
         self.supervised = supervised
         self.image = image
         self.record = record
-        self.logFile = log
+        logFile = record?.log.map { FilePath($0) }
+        logOptions = record?.logOptions
+        health = record?.healthCheck.flatMap { HealthMonitor($0) }
         self.stopSignal = stopSignal
         self.gracePeriod = gracePeriod
         self.input = input
         self.engine = engine
+        observe()
     }
 
     /// Process id of its first process, on the host; nil before the start and for one that has ended.
@@ -55,6 +61,7 @@ public final class Container: Sendable {
     public func start() async throws(ContainerError) {
         try await translated { () throws(ShimError) in try await supervised.start() }
         input.begin(supervised)
+        beginHealthChecks()
     }
 
     /// Waits until its first process ends.
@@ -91,12 +98,14 @@ public final class Container: Sendable {
     /// - Throws: `.removalFailed`.
     public func delete() async throws(ContainerError) {
         input.cancel()
+        health?.end()
         engine.forget(supervised)
         try await translated { () throws(ShimError) in try await supervised.delete() }
     }
 
     /// Lets a durable container go on without this program. A throwaway one ends.
     public func detach() {
+        health?.end()
         engine.forget(supervised)
         supervised.close()
     }

@@ -24,6 +24,24 @@ struct ContainerRecord: Codable, Sendable {
     /// Of the boot in which it was made: without a state in this very boot its maker was killed before there was a container. After
     /// another boot the state is gone because it lay in memory.
     var bootID: String?
+    var logOptions: LogOptions?
+    var restart: RestartPolicy?
+    var healthCheck: HealthCheck?
+    var reapsChildren: Bool?
+    var labels: [String: String]?
+    /// Nanoseconds since 1970.
+    var createdAt: Int64?
+    var outputFileSize: ByteCount?
+
+    /// For lists.
+    var details: [String: String] {
+        var details = [
+            "image": image, "command": (configuration.process?.args ?? []).joined(separator: " "),
+            "terminal": configuration.process?.terminal == true ? "true" : "false",
+        ]
+        for (name, value) in labels ?? [:] { details["label." + name] = value }
+        return details
+    }
 
     /// Blocks.
     func write(to path: FilePath) throws(ContainerError) {

@@ -34,13 +34,19 @@ extension ContainerEngine {
     public func reattach(_ id: ContainerID) async throws(ContainerError) -> Container {
         try expectOpen()
         let supervised: SupervisedContainer
-        do throws(ShimError) { supervised = try await supervisor.reattach(id) } catch { throw ContainerError(error, container: id) }
+        do throws(ShimError) { supervised = try await supervisor.reattach(id) } catch {
+            // After a reboot the run directory is gone, and the container's own is there.
+            if error.code == .notFound, try await revive(id) { return try await reattach(id) }
+            throw ContainerError(error, container: id)
+        }
         let path = directories.containers.appending(id.description).appending("config.json")
         let record = try await blocking { () throws(ContainerError) in try ContainerRecord.read(path) }
-        return Container(
-            supervised, image: record?.image ?? "", record: record, log: record?.log.map { FilePath($0) },
+        let container = Container(
+            supervised, image: record?.image ?? "", record: record,
             stopSignal: record.map { Signal(rawValue: $0.stopSignal) } ?? .terminate,
             gracePeriod: record.map { .seconds($0.stopGraceSeconds) } ?? .seconds(10), input: StandardInputFeed(.stream), engine: self)
+        if container.exit == nil { container.beginHealthChecks() }
+        return container
     }
 
     /// By its name; see `reattach(_:)`.

@@ -62,16 +62,17 @@ extension ContainerEngine {
         }
         let input = StandardInputFeed(configuration.terminal ? .empty : configuration.standardInput)
         if !form.isParked { input.begin(supervised) }
-        return Container(
-            supervised, image: image.name, record: prepared.record, log: prepared.log, stopSignal: prepared.stopSignal,
+        let container = Container(
+            supervised, image: image.name, record: prepared.record, stopSignal: prepared.stopSignal,
             gracePeriod: configuration.stopGracePeriod, input: input, engine: self)
+        if !form.isParked { container.beginHealthChecks() }
+        return container
     }
 
     private struct Prepared: Sendable {
         var launch: ContainerLaunch
         var directory: ContainerDirectory
         var record: ContainerRecord
-        var log: FilePath?
         var stopSignal: Signal
     }
 
@@ -99,41 +100,68 @@ extension ContainerEngine {
                 image.isImmutable
                 ? .overlay(lower: image.lowerDirectories, upper: directory.upper, work: directory.work)
                 : .directory(image.lowerDirectories.first ?? "/")
-            let plan: LaunchPlan
+            var plan: LaunchPlan
             do throws(RuntimeError) {
                 plan = try compiler.compile(runtime, container: id, root: root, cgroupParent: cgroupParent)
                 if let cgroup = plan.cgroup { try cgroups.prepare(for: cgroup) }
             } catch { throw ContainerError(error, container: id) }
 
+            if configuration.reapsChildren { try Self.addInit(to: &plan) }
             let log = streams.log(in: directory)
-            let record = ContainerRecord(
+            var record = ContainerRecord(
                 image: image.name, configuration: runtime, lowerDirectories: image.lowerDirectories.map(\.string),
                 hasUpper: image.isImmutable, layers: image.keys.map(\.hex), stopSignal: stopSignal.rawValue,
                 stopGraceSeconds: configuration.stopGracePeriod / .seconds(1), log: log?.string,
                 bootID: ContainerRecord.currentBootID)
+            record.logOptions = streams.logOptions
+            record.restart = configuration.restart == .never ? nil : configuration.restart
+            record.healthCheck = configuration.healthCheck ?? HealthCheck(image.defaults.healthcheck)
+            record.reapsChildren = configuration.reapsChildren ? true : nil
+            record.labels = configuration.labels
+            record.createdAt = Self.now()
+            record.outputFileSize = configuration.outputFileSize
             let isDurable = configuration.life == .durable
             if isDurable || configuration.isShared { try record.write(to: directory.record) }
 
             var launch = ContainerLaunch(id: id, plan: plan)
             launch.streams = streams.plans(log: log)
             launch.descriptors = streams.descriptors
+            launch.log = streams.logPlan(log)
+            launch.restart = configuration.restart.plan
             launch.isDurable = isDurable
             launch.isAttachable = isDurable || configuration.isShared
             launch.removesItself = configuration.removesItself
             launch.directories = [directory.path]
             if launch.isAttachable {
-                launch.details = [
-                    "image": image.name, "command": (runtime.process?.args ?? []).joined(separator: " "),
-                    "terminal": configuration.terminal ? "true" : "false",
-                ]
-                for (name, value) in configuration.labels { launch.details["label." + name] = value }
+                launch.details = record.details
             }
-            return Prepared(launch: launch, directory: directory, record: record, log: log, stopSignal: stopSignal)
+            return Prepared(launch: launch, directory: directory, record: record, stopSignal: stopSignal)
         } catch {
             var failure = error
             do throws(Errno) { try directory.remove() } catch { failure.suppressed.append(error) }
             throw failure
         }
+    }
+
+    /// Process 1 becomes ours. A container that may trace could read it, and with it what the host program had in memory.
+    static func addInit(to plan: inout LaunchPlan) throws(ContainerError) {
+        let traces: UInt64 = 1 << 19
+        let sets = plan.process.capabilities
+        guard (sets.bounding | sets.permitted | sets.ambient) & traces == 0 else {
+            throw ContainerError(
+                .configurationRefused, .option("reapsChildren"), "a container with CAP_SYS_PTRACE cannot have an init of ours")
+        }
+        // CLONE_NEWPID, see: man 2 clone.
+        guard plan.namespaces.new & 0x2000_0000 != 0 else {
+            throw ContainerError(.configurationRefused, .option("reapsChildren"), "it needs a pid namespace of its own")
+        }
+        plan.process.reapsChildren = true
+    }
+
+    static func now() -> Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
     }
 
     /// Without root, containers are refused with what works without.

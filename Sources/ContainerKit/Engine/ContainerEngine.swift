@@ -62,7 +62,9 @@ public final class ContainerEngine: Sendable {
             throw error
         }
         do throws(ShimError) {
-            for id in try await supervisor.sweep() {
+            let lost = try await supervisor.sweep()
+            await reviveAll(lost)
+            for id in lost {
                 configuration.logger.notice("The supervisor of container \(id) had been killed; what it left has been removed.")
             }
         } catch { configuration.logger.error("The run directory could not be swept: \(error)") }

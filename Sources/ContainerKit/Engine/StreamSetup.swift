@@ -8,6 +8,7 @@ struct StreamSetup: Sendable {
     private let input: ContainerConfiguration.StandardInput
     private let output: ContainerConfiguration.Output
     private let terminal: Bool
+    private let fileSize: ByteCount
     /// What `.descriptor` streams refer to.
     private(set) var descriptors: [SharedDescriptor] = []
 
@@ -17,20 +18,24 @@ struct StreamSetup: Sendable {
             output = configuration.life == .durable && !configuration.terminal ? .file(nil) : form.output
         }
         try self.init(
-            input: configuration.standardInput, output: output, terminal: configuration.terminal, collects: form.collects)
+            input: configuration.standardInput, output: output, terminal: configuration.terminal, collects: form.collects,
+            fileSize: configuration.outputFileSize)
+        try expectRestartable(configuration)
     }
 
     init(
-        input: ContainerConfiguration.StandardInput, output: ContainerConfiguration.Output, terminal: Bool, collects: Bool
+        input: ContainerConfiguration.StandardInput, output: ContainerConfiguration.Output, terminal: Bool, collects: Bool,
+        fileSize: ByteCount = .mebibytes(64)
     ) throws(ContainerError) {
         self.input = input
         self.output = output
         self.terminal = terminal
+        self.fileSize = fileSize
         func refuse(_ field: String, _ reason: String) -> ContainerError { ContainerError(.configurationRefused, .option(field), reason) }
         if terminal {
             switch output {
-            case .collect, .stream, .automatic: break
-            default: throw refuse("output", "with a terminal it can only be streamed or collected: the terminal is one stream")
+            case .collect, .stream, .automatic, .log: break
+            default: throw refuse("output", "with a terminal it can only be streamed, collected or logged: the terminal is one stream")
             }
             switch input {
             case .empty, .stream: break
@@ -42,8 +47,15 @@ struct StreamSetup: Sendable {
             if limit < 0 { throw refuse("output", "a limit below 0 makes no sense") }
         }
         if case .file(let path?) = output, !path.isAbsolute { throw refuse("output", "\(path) is not absolute") }
+        if case .log(let options) = output, options.fileSize.rawValue < 4096 || !(1...1000).contains(options.fileCount) {
+            throw refuse("output", "a log has 1 to 1000 files of at least 4 KiB")
+        }
         if terminal { return }
         if case .descriptor(let descriptor) = input { descriptors.append(try Self.duplicate(descriptor, "standardInput")) }
+        if case .descriptors(let output, let error) = output {
+            descriptors.append(try Self.duplicate(output, "output"))
+            descriptors.append(try Self.duplicate(error, "output"))
+        }
         if output == .inherit {
             descriptors.append(try Self.duplicate(.standardOutput, "output"))
             descriptors.append(try Self.duplicate(.standardError, "output"))
@@ -60,8 +72,39 @@ struct StreamSetup: Sendable {
     }
 
     func log(in directory: ContainerDirectory) -> FilePath? {
-        guard case .file(let path) = output else { return nil }
-        return path ?? directory.log
+        switch output {
+        case .file(let path): path ?? directory.log
+        case .log: directory.log
+        default: nil
+        }
+    }
+
+    /// What the logger is asked for, if there is one.
+    var logOptions: LogOptions? { if case .log(let options) = output { options } else { nil } }
+
+    func logPlan(_ path: FilePath?) -> LogPlan? {
+        guard let path else { return nil }
+        guard let options = logOptions else {
+            return LogPlan(form: .file, path: path.string, size: UInt64(clamping: fileSize.rawValue), count: 1)
+        }
+        return LogPlan(
+            form: options.form == .json ? .json : .cri, path: path.string, size: UInt64(clamping: options.fileSize.rawValue),
+            count: UInt32(clamping: options.fileCount))
+    }
+
+    /// A container that is started again by its supervisor has nobody to hand it streams the next time.
+    private func expectRestartable(_ configuration: ContainerConfiguration) throws(ContainerError) {
+        if configuration.restart == .never { return }
+        func refuse(_ reason: String) -> ContainerError { ContainerError(.configurationRefused, .option("restart"), reason) }
+        if configuration.removesItself { throw refuse("what removes itself when it ends is not started again") }
+        if case .onFailure(let most) = configuration.restart, most.map({ $0 < 1 }) ?? false {
+            throw refuse("less than one restart is none")
+        }
+        switch output {
+        case .file, .log, .discard: break
+        default: throw refuse("the output has to go to a file, a log or nowhere: each start has streams of its own")
+        }
+        if input != .empty && !terminal { throw refuse("standard input has to be empty: each start has streams of its own") }
     }
 
     func plans(log: FilePath?) -> StreamPlans {
@@ -78,10 +121,10 @@ struct StreamSetup: Sendable {
         case .descriptor: plans.input = take()
         }
         switch output {
-        case .automatic, .collect, .stream: (plans.output, plans.error) = (.pipe, .pipe)
+        case .automatic, .collect, .stream, .log: (plans.output, plans.error) = (.pipe, .pipe)
         case .file: (plans.output, plans.error) = (log.map { .file($0.string) } ?? .null, .sameAsOutput)
         case .discard: (plans.output, plans.error) = (.null, .null)
-        case .inherit: (plans.output, plans.error) = (take(), take())
+        case .inherit, .descriptors: (plans.output, plans.error) = (take(), take())
         }
         return plans
     }

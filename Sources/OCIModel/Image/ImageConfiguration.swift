@@ -30,6 +30,8 @@ public struct ImageConfiguration: Sendable, Hashable, Codable {
         public var workingDirectory: String?
         public var labels: [String: String]?
         public var stopSignal: String?
+        /// Docker's addition to the specification.
+        public var healthcheck: Healthcheck?
 
         public init() {}
 
@@ -43,6 +45,28 @@ public struct ImageConfiguration: Sendable, Hashable, Codable {
             case workingDirectory = "WorkingDir"
             case labels = "Labels"
             case stopSignal = "StopSignal"
+            case healthcheck = "Healthcheck"
+        }
+    }
+
+    /// How Docker asks whether a container is well.
+    public struct Healthcheck: Sendable, Hashable, Codable {
+        /// `["NONE"]`, `["CMD", program, …]` or `["CMD-SHELL", line]`.
+        public var test: [String]?
+        /// Nanoseconds, as the others.
+        public var interval: Int64?
+        public var timeout: Int64?
+        public var startPeriod: Int64?
+        public var retries: Int?
+
+        public init() {}
+
+        private enum CodingKeys: String, CodingKey {
+            case test = "Test"
+            case interval = "Interval"
+            case timeout = "Timeout"
+            case startPeriod = "StartPeriod"
+            case retries = "Retries"
         }
     }
 

@@ -85,6 +85,7 @@ struct ChildProcess {
         if entered < 0 { try check(unsafe ck_chdir(plan.workingDirectory)) }
         if !isThere { try checkWorkingDirectory() }
         if bindsToParent { try bindToParent() }
+        if plan.reapsChildren { try splitOffInit() }
         if plan.noNewPrivileges {
             page.enter(.noNewPrivileges)
             try check(ck_prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))

@@ -33,6 +33,7 @@ extension ProcessPlan {
         writer.appendOptional(ioPriority) { writer, value in writer.append(value) }
         writer.appendOptional(personality) { writer, value in writer.append(value) }
         writer.append(cpuAffinity)
+        writer.append(reapsChildren)
     }
 
     init(from reader: inout FrameReader) throws(FrameError) {
@@ -66,6 +67,7 @@ extension ProcessPlan {
         ioPriority = try reader.readBool() ? try reader.read() : nil
         personality = try reader.readBool() ? try reader.read() : nil
         cpuAffinity = try reader.readOptionalString()
+        reapsChildren = try reader.readBool()
     }
 }
 

@@ -33,7 +33,7 @@ public struct CgroupStatistics: Sendable, Hashable {
     /// Reads the figures of a container's cgroup. Blocks for some 100 µs. What cannot be read stays nil.
     package init(reading plan: CgroupPlan) { self.init(directories: plan.directories.map { ($0.path, $0.isUnified) }) }
 
-    init(directories: [(path: String, isUnified: Bool)]) {
+    package init(directories: [(path: String, isUnified: Bool)]) {
         for (path, isUnified) in directories {
             if isUnified { readUnified(path) } else { readLegacy(path) }
         }

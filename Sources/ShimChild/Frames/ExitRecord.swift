@@ -25,6 +25,8 @@ package struct ExitRecord: Sendable, Hashable {
     package var cpuMicroseconds: Int64
     package var memoryPeakBytes: Int64
     package var pidsPeak: Int64
+    package var ioReadBytes: Int64 = -1
+    package var ioWrittenBytes: Int64 = -1
 
     package init(status: Status, pid: Int32, startedAt: Int64, endedAt: Int64) {
         self.status = status
@@ -57,6 +59,7 @@ package struct ExitRecord: Sendable, Hashable {
         writer.append(pid)
         for value in [
             startedAt, endedAt, userMicroseconds, systemMicroseconds, peakResidentKiB, cpuMicroseconds, memoryPeakBytes, pidsPeak,
+            ioReadBytes, ioWrittenBytes,
         ] { writer.append(value) }
     }
 
@@ -80,6 +83,8 @@ package struct ExitRecord: Sendable, Hashable {
         cpuMicroseconds = try reader.read()
         memoryPeakBytes = try reader.read()
         pidsPeak = try reader.read()
+        ioReadBytes = try reader.read()
+        ioWrittenBytes = try reader.read()
     }
 }
 
@@ -97,6 +102,7 @@ extension ExitRecord {
         return "{\"version\":1,\"bootID\":\"\(bootID)\",\"status\":\"\(kind)\",\"value\":\(value),\"pid\":\(pid),"
             + "\"startedAt\":\(startedAt),\"endedAt\":\(endedAt),\"userMicroseconds\":\(userMicroseconds),"
             + "\"systemMicroseconds\":\(systemMicroseconds),\"peakResidentKiB\":\(peakResidentKiB),"
-            + "\"cpuMicroseconds\":\(cpuMicroseconds),\"memoryPeakBytes\":\(memoryPeakBytes),\"pidsPeak\":\(pidsPeak)}\n"
+            + "\"cpuMicroseconds\":\(cpuMicroseconds),\"memoryPeakBytes\":\(memoryPeakBytes),\"pidsPeak\":\(pidsPeak),"
+            + "\"ioReadBytes\":\(ioReadBytes),\"ioWrittenBytes\":\(ioWrittenBytes)}\n"
     }
 }

@@ -22,6 +22,8 @@ package enum ShimCommand: Sendable, Hashable {
     case pause
     case resume
     case state
+    /// Whatever its policy, the container is not started again when it ends.
+    case forbidRestart
     /// Kills what still runs, removes everything, and ends the shim.
     case delete
 
@@ -67,6 +69,7 @@ package enum ShimCommand: Sendable, Hashable {
         case .resume: writer.append(UInt8(9))
         case .state: writer.append(UInt8(10))
         case .delete: writer.append(UInt8(11))
+        case .forbidRestart: writer.append(UInt8(12))
         }
         return writer.bytes
     }
@@ -95,6 +98,7 @@ package enum ShimCommand: Sendable, Hashable {
         case 9: command = .resume
         case 10: command = .state
         case 11: command = .delete
+        case 12: command = .forbidRestart
         default: throw .invalidValue
         }
         try reader.finish()

@@ -16,6 +16,12 @@ package enum ShimEvent: Sendable, Hashable {
     case removed
     /// Directories or cgroups could not be removed; the sweep will try again.
     case notRemoved(Errno)
+    case paused
+    case resumed
+    /// The first process ended, for the `count`th time, and will be started again.
+    case restarting(count: UInt32, ExitRecord)
+    /// Another connection has taken the streams of the process.
+    case takenOver(process: UInt32, holder: Int32)
     /// Answer to a command. Descriptors come along for exec, attach and connect.
     case reply(id: UInt64, ShimReply)
 
@@ -49,6 +55,16 @@ package enum ShimEvent: Sendable, Hashable {
             writer.append(UInt8(7))
             writer.append(id)
             reply.encode(&writer)
+        case .paused: writer.append(UInt8(8))
+        case .resumed: writer.append(UInt8(9))
+        case .restarting(let count, let record):
+            writer.append(UInt8(10))
+            writer.append(count)
+            record.encode(&writer)
+        case .takenOver(let process, let holder):
+            writer.append(UInt8(11))
+            writer.append(process)
+            writer.append(holder)
         }
         return writer.bytes
     }
@@ -66,6 +82,10 @@ package enum ShimEvent: Sendable, Hashable {
         case 5: self = .removed
         case 6: self = .notRemoved(Errno(rawValue: try reader.read()))
         case 7: self = .reply(id: try reader.read(), try ShimReply(&reader))
+        case 8: self = .paused
+        case 9: self = .resumed
+        case 10: self = .restarting(count: try reader.read(), try ExitRecord(&reader))
+        case 11: self = .takenOver(process: try reader.read(), holder: try reader.read())
         default: throw .invalidValue
         }
         try reader.finish()
@@ -141,6 +161,8 @@ package enum ShimReply: Sendable, Hashable {
 package enum ShimState: UInt8, Sendable {
     case created = 0
     case running, paused, stopped
+    /// It has ended and will be started again.
+    case restarting
 
     init(_ reader: inout FrameReader) throws(FrameError) {
         guard let state = ShimState(rawValue: try reader.read()) else { throw .invalidValue }

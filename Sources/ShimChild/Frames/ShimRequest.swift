@@ -22,6 +22,10 @@ package struct ShimRequest: Sendable, Hashable {
     /// Remove them (and with them every trace) without being asked.
     package var removesItself: Bool
     package var streams: StreamPlans
+    /// How output is kept; nil where it is not.
+    package var log: LogPlan?
+    /// Whether the container is started again; nil where it is not.
+    package var restart: RestartPlan?
     /// Process id of the creator, who holds the streams first.
     package var creatorPid: Int32
     /// For the records: a pid of another boot says nothing.
@@ -58,6 +62,13 @@ package struct ShimRequest: Sendable, Hashable {
         streams.encode(&writer)
         writer.append(creatorPid)
         writer.append(bootID)
+        writer.append(log != nil)
+        log?.encode(&writer)
+        writer.append(restart != nil)
+        if let restart {
+            writer.append(restart.always)
+            writer.append(restart.limit)
+        }
         writer.append(plan)
         return writer.bytes
     }
@@ -77,6 +88,8 @@ package struct ShimRequest: Sendable, Hashable {
         streams = try StreamPlans(&reader)
         creatorPid = try reader.read()
         bootID = try reader.readString()
+        log = try reader.readBool() ? try LogPlan(&reader) : nil
+        restart = try reader.readBool() ? RestartPlan(always: try reader.readBool(), limit: try reader.read()) : nil
         plan = try reader.readBytes()
         try reader.finish()
     }

@@ -26,7 +26,11 @@ extension Shim {
         case .pause: reply(freeze(true))
         case .resume: reply(freeze(false))
         case .state: reply(.state(state, pid: processes[0]?.hostPid ?? 0))
+        case .forbidRestart:
+            forbidRestart()
+            reply(.done)
         case .delete:
+            request.restart = nil
             request.removesItself = true
             reply(.done)
             end()
@@ -42,6 +46,7 @@ extension Shim {
                 try container.process.descriptor.sendSignal(SIGKILL)
                 return .done
             }
+            if all, number == 0, CgroupSignal.send(signal, to: container.cgroups) > 0 { return .done }
             guard let process = processes[number], !process.hasEnded else { throw .noSuchProcess }
             try process.descriptor.sendSignal(signal)
             return .done
@@ -82,6 +87,8 @@ extension Shim {
             process.streams.error = nil
             process.streams.input = nil
         } catch {
+            // A process cannot be born into a pid namespace whose first has ended: the kernel says ENOMEM.
+            if processes[0]?.isOver ?? true { return reply(.wrongState(.stopped), []) }
             reply(.launchFailed(error), [])
         }
     }
@@ -126,6 +133,7 @@ extension Shim {
     ) {
         guard let process = processes[number] else { return reply(.wrongState(state), []) }
         if let reader = process.reader, reader.peer !== peer, !takesOver { return reply(.busy(holder: reader.holder), []) }
+        if let reader = process.reader, reader.peer !== peer { reader.peer.send(.takenOver(process: number, holder: holder)) }
         process.reader = (peer, holder)
         let (ends, descriptors) = process.streams.ends
         reply(.streams(pid: process.hostPid, ends), descriptors)
@@ -136,6 +144,7 @@ extension Shim {
         do throws(Errno) {
             if freezes { try CgroupFreezer.freeze(container.cgroups) } else { try CgroupFreezer.thaw(container.cgroups) }
             state = freezes ? .paused : .running
+            tellAll(freezes ? .paused : .resumed)
             return .done
         } catch { return .failed(error) }
     }

@@ -12,6 +12,10 @@ extension Shim {
         }
         while exitStatus == nil {
             guard let child = try? ReapedProcess.wait(for: .any, blocking: false) else { return }
+            if child.pid == logger {
+                loggerEnded(child)
+                continue
+            }
             guard let process = processes.values.first(where: { $0.pid == child.pid && !$0.hasEnded }) else { continue }
             process.hasEnded = true
             if process.id == 0 { containerEnded(process, child) } else { execEnded(process, child) }
@@ -31,8 +35,25 @@ extension Shim {
         let facts = CgroupFacts.read(container.cgroups)
         exit.cpuMicroseconds = facts.cpuMicroseconds.map { Int64(clamping: $0) } ?? -1
         exit.memoryPeakBytes = facts.memoryPeakBytes.map { Int64(clamping: $0) } ?? -1
+        exit.ioReadBytes = facts.ioReadBytes.map { Int64(clamping: $0) } ?? -1
+        exit.ioWrittenBytes = facts.ioWrittenBytes.map { Int64(clamping: $0) } ?? -1
         exit.pidsPeak = facts.pidsPeak.map { Int64(clamping: $0) } ?? -1
-        if case .signaled(SIGKILL, _) = child.status, (facts.oomKills ?? 0) > 0 { exit.status = .outOfMemory }
+        if isKill(child.status), (facts.oomKills ?? 0) > 0 { exit.status = .outOfMemory }
+        if restart(after: exit) { return }
+        conclude(exit)
+    }
+
+    /// By SIGKILL, also of the program below our init.
+    private func isKill(_ status: ProcessStatus) -> Bool {
+        switch status {
+        case .signaled(SIGKILL, _): true
+        case .exited(128 + SIGKILL): hasInit
+        default: false
+        }
+    }
+
+    /// The container has ended for good.
+    func conclude(_ exit: ExitRecord) {
         state = .stopped
         // The record first: whoever is told may look at it.
         let written = writeRecord(exit)
@@ -82,7 +103,7 @@ extension Shim {
         CgroupRemoval.killAll(container.cgroups)
     }
 
-    private func removeCgroups() {
+    func removeCgroups() {
         guard let container else { return }
         do throws(Errno) {
             try CgroupRemoval.remove(container.cgroups)
@@ -113,7 +134,8 @@ extension Shim {
 
     /// A stopped container needs its shim only as long as output waits that nobody holds.
     func leaveWhenDrained() {
-        let waits = processes.values.contains { $0.reader == nil && !$0.streams.isDrained }
+        // Also one that somebody reads: it may give its place back before the end.
+        let waits = logger != nil || processes.values.contains { !$0.streams.isDrained }
         if !waits, !peers.contains(where: \.hasQueue) { exitStatus = 0 }
     }
 }

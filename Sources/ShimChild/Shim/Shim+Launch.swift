@@ -11,11 +11,13 @@ extension Shim {
             do throws(FrameError) { plan = try LaunchPlan(decoding: request.plan) } catch {
                 throw LaunchFailure(.decodePlan, errno: Errno(rawValue: EBADMSG))
             }
-            request.plan = []
+            hasInit = plan.process.reapsChildren
+            if request.restart == nil { request.plan = [] }
             var held = ShimStreams()
             let streams: StandardStreams?
             do throws(Errno) {
-                try prepare()
+                if directory == nil { try prepare() }
+                if let log = request.log, log.form == .file, bounded == nil { bounded = try BoundedFile(log) }
                 streams =
                     plan.process.terminal
                     ? nil
@@ -24,7 +26,7 @@ extension Shim {
             } catch {
                 throw LaunchFailure(.standardStreams, errno: error)
             }
-            given = []
+            if request.restart == nil { given = [] }
             if request.isParked {
                 let parked = try Launcher.create(plan, streams: streams, network: ShimPreparation.takeNetwork())
                 self.parked = parked
@@ -36,7 +38,7 @@ extension Shim {
                 announce { .started(pid: $0, streams: $1) }
             }
         } catch {
-            fail(error)
+            if restart.count > 0 { relaunchFailed() } else { fail(error) }
         }
     }
 
@@ -61,8 +63,9 @@ extension Shim {
         let process = ShimProcess(
             id: 0, pid: container.process.pid, hostPid: hostPid(of: container.process), descriptor: container.process.descriptor,
             streams: streams, startedAt: Self.now())
-        if let creator = peers.first { process.reader = (creator, request.creatorPid) }
         processes[0] = process
+        if let log = request.log, log.form != .file { return startLogger(log, process) }
+        if let creator = peers.first(where: \.isCreator) { process.reader = (creator, request.creatorPid) }
     }
 
     /// Every holder of a pty master shares one open file description, so its flag is set once, here.
@@ -81,9 +84,10 @@ extension Shim {
         let (ends, descriptors) = process.streams.ends
         for peer in peers { peer.send(event(process.hostPid, ends), descriptors: descriptors) }
         if !request.isDurable, !request.isAttachable {
-            let terminal = process.streams.terminal
+            let held = process.streams
             process.streams = ShimStreams()
-            process.streams.terminal = terminal  // kept for resizing
+            process.streams.terminal = held.terminal  // kept for resizing
+            process.streams.logged = held.logged
         }
     }
 

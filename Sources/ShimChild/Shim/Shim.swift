@@ -24,6 +24,12 @@ final class Shim {
     /// The first process and those of exec that have not ended, and the ended ones whose streams are still read.
     var processes: [UInt32: ShimProcess] = [:]
     var state = ShimState.created
+    /// The fork that writes the log.
+    var logger: CInt?
+    var bounded: BoundedFile?
+    var restart = ShimRestart()
+    /// Process 1 of the container is ours.
+    var hasInit = false
     /// The loop ends with this status.
     var exitStatus: CInt?
 
@@ -55,8 +61,12 @@ final class Shim {
         let watched = peers
         for peer in watched { watch(peer.descriptor.rawValue, peer.hasQueue ? POLLIN | POLLOUT : POLLIN) }
 
+        var timeout: CInt = bounded?.keepBound() ?? -1
+        for other in [state == .stopped ? 200 : -1, restart.timeout] where other >= 0 {
+            timeout = timeout < 0 ? other : min(timeout, other)
+        }
         // A stopped container whose output nobody has read keeps its shim; whether it is drained shows by looking.
-        if unsafe poll(&polled, nfds_t(polled.count), state == .stopped ? 200 : -1) < 0 { return }
+        if unsafe poll(&polled, nfds_t(polled.count), timeout) < 0 { return }
         for (index, peer) in watched.enumerated() {
             let events = CInt(polled[3 + index].revents)
             if events & POLLOUT != 0 { peer.flush() }
@@ -66,6 +76,7 @@ final class Shim {
         if polled[2].revents != 0 { accept() }
         let hostEnded = polled[1].revents != 0
         dropLostPeers(hostEnded: hostEnded)
+        if state == .restarting, restart.timeout == 0 { relaunch() }
         if state == .stopped, exitStatus == nil { leaveWhenDrained() }
     }
 

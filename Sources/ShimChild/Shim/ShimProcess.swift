@@ -1,3 +1,4 @@
+internal import CLinux
 internal import LinuxSystem
 
 /// A process that the shim supervises: the container's first, or one of exec.
@@ -13,6 +14,13 @@ final class ShimProcess {
     var reader: (peer: ShimPeer, holder: Int32)?
     let startedAt: Int64
     var hasEnded = false
+
+    /// Whether it has ended, reaped or not: its pidfd says so.
+    var isOver: Bool {
+        var polled = pollfd(fd: descriptor.rawValue, events: Int16(POLLIN), revents: 0)
+        if hasEnded { return true }
+        return unsafe poll(&polled, 1, 0) > 0
+    }
 
     init(id: UInt32, pid: CInt, hostPid: Int32, descriptor: SharedDescriptor, streams: ShimStreams, startedAt: Int64) {
         self.id = id

@@ -13,6 +13,9 @@ struct ShimStreams {
     /// The pty master, instead of the three.
     var terminal: SharedDescriptor?
 
+    /// What the logger reads: never handed over, kept for another logger if this one is killed.
+    var logged: [SharedDescriptor] = []
+
     /// What a frame says of them, and the descriptors in that order.
     var ends: (StreamEnds, [SharedDescriptor]) {
         var ends: StreamEnds = []
@@ -21,7 +24,8 @@ struct ShimStreams {
             (StreamEnds.input, input), (.output, output), (.error, error), (.terminal, terminal),
         ] {
             guard let descriptor else { continue }
-            ends.insert(end)
+            // Of a terminal that is logged only what is typed is handed over: its output has one reader.
+            ends.insert(end == .terminal && !logged.isEmpty ? .input : end)
             descriptors.append(descriptor)
         }
         return (ends, descriptors)

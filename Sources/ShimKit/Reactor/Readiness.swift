@@ -62,6 +62,9 @@ final class Readiness: Sendable {
         }
     }
 
+    /// Wakes who waits, as if it were ready.
+    func interrupt() { fire(true) }
+
     private func fire(_ isReady: Bool) {
         state.withLock { $0.takeWaiter() }?.resume(returning: isReady)
     }

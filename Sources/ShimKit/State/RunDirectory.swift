@@ -176,6 +176,8 @@ private struct StoredExit: Decodable {
     var cpuMicroseconds: Int64
     var memoryPeakBytes: Int64
     var pidsPeak: Int64
+    var ioReadBytes: Int64?
+    var ioWrittenBytes: Int64?
 
     var record: ExitRecord {
         get throws {
@@ -196,6 +198,8 @@ private struct StoredExit: Decodable {
             record.cpuMicroseconds = cpuMicroseconds
             record.memoryPeakBytes = memoryPeakBytes
             record.pidsPeak = pidsPeak
+            record.ioReadBytes = ioReadBytes ?? -1
+            record.ioWrittenBytes = ioWrittenBytes ?? -1
             return record
         }
     }

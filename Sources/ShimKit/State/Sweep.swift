@@ -70,6 +70,18 @@ struct Sweep {
         return true
     }
 
+    /// Makes room for another start of a stopped container: its run directory goes, its own directories stay.
+    /// - Returns: false while a shim lives.
+    func reset() throws -> Bool {
+        var status = stat()
+        if stat(directory.path.string, &status) != 0 { return true }
+        guard let lock = try directory.takeLock() else { return false }
+        defer { withExtendedLifetime(lock) {} }
+        if let state = try directory.state() { try removeCgroups(of: state) }
+        try TreeRemoval.remove(directory.path.string)
+        return true
+    }
+
     private func remove(_ state: ContainerState) throws(Errno) {
         for path in state.removedDirectories { try TreeRemoval.remove(path) }
         try TreeRemoval.remove(directory.path.string)

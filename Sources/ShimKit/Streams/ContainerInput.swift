@@ -40,6 +40,16 @@ public final class ContainerInput: Sendable {
         }
     }
 
+    /// Writes a sequence to its end, then closes standard input. A process that stops reading ends it without an error, as in a shell's
+    /// pipe.
+    /// - Throws: what the sequence throws; `CancellationError`.
+    public func write<Chunks: AsyncSequence>(contentsOf chunks: Chunks) async throws where Chunks.Element == [UInt8] {
+        do {
+            for try await chunk in chunks { try await write(chunk) }
+        } catch let error as ShimError where error.errno == .brokenPipe {}
+        await finish()
+    }
+
     /// Writes text as UTF-8.
     public func write(_ text: String) async throws { try await write(Array(text.utf8)) }
 

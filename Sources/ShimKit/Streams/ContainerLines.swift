@@ -17,6 +17,9 @@ public struct ContainerLines: AsyncSequence, Sendable {
         private var position = 0
         private var hasEnded = false
 
+        /// What was read and not handed out: a program that gives its place to another keeps this with what it has counted.
+        public var remainder: [UInt8] { Array(buffer[position...]) }
+
         init(_ chunks: ContainerOutput.AsyncIterator) { self.chunks = chunks }
 
         /// The next line; nil at the end. A last line without a terminator counts.

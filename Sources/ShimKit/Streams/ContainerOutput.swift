@@ -10,7 +10,7 @@ internal import SystemPackage
 public struct ContainerOutput: AsyncSequence, Sendable {
     public typealias Element = [UInt8]
 
-    private let reader: OutputReader?
+    let reader: OutputReader?
 
     init(_ descriptor: SharedDescriptor?, reactor: Reactor) {
         reader = descriptor.map { OutputReader($0, reactor: reactor) }
@@ -57,6 +57,19 @@ public struct ContainerOutput: AsyncSequence, Sendable {
     /// - Throws: `Errno.tooManyOpenFiles`.
     public func descriptor() throws -> OwnedDescriptor? { try reader?.descriptor.duplicate() }
 
+    /// How much waits to be read, and how much fits: a process that fills it is blocked on its output. Nil where there is no pipe.
+    public var backlog: (bytes: Int, capacity: Int)? {
+        guard let descriptor = reader?.descriptor else { return nil }
+        var count: CInt = 0
+        let capacity = ck_fcntl(descriptor.rawValue, F_GETPIPE_SZ, 0)
+        guard capacity > 0, ck_ioctl_pointer(descriptor.rawValue, ck_FIONREAD, &count) == 0 else { return nil }
+        return (Int(count), capacity)
+    }
+
+    /// Whether the process has filled the pipe and waits to be read. A write of less than a page may need a page of its own, so the last
+    /// one does not count.
+    public var isBlocked: Bool { backlog.map { $0.bytes > $0.capacity - 4096 } ?? false }
+
     /// Gives chunks back that were read by the way: the next reader gets them first. Nobody reads meanwhile.
     package func unread(_ chunks: [[UInt8]]) { reader?.unread(chunks) }
 }
@@ -68,6 +81,7 @@ final class OutputReader: Sendable {
     private let readiness: Readiness
     /// Chunks that a reader gave back, the first to be read again first.
     private let returned = Mutex<[[UInt8]]>([])
+    private let revoked = Mutex<ShimError?>(nil)
 
     init(_ descriptor: SharedDescriptor, reactor: Reactor) {
         self.descriptor = descriptor
@@ -76,10 +90,17 @@ final class OutputReader: Sendable {
 
     func unread(_ chunks: [[UInt8]]) { returned.withLock { $0.insert(contentsOf: chunks, at: 0) } }
 
+    /// The stream is somebody else's: this program reads no further.
+    func revoke(_ error: ShimError) {
+        revoked.withLock { $0 = error }
+        readiness.interrupt()
+    }
+
     /// - Returns: nil at the end.
     func read() async throws -> [UInt8]? {
         if let chunk = returned.withLock({ $0.isEmpty ? nil : $0.removeFirst() }) { return chunk }
         while true {
+            if let error = revoked.withLock({ $0 }) { throw error }
             var result = 0
             let bytes = [UInt8](unsafeUninitializedCapacity: Self.chunk) { buffer, count in
                 result = ck_read(descriptor.rawValue, buffer.baseAddress, buffer.count)

@@ -11,6 +11,10 @@ package struct ContainerLaunch: Sendable {
     package var streams = StreamPlans()
     /// What `.descriptor` streams refer to.
     package var descriptors: [SharedDescriptor] = []
+    /// How output is kept, where it is.
+    package var log: LogPlan?
+    /// Whether the shim starts it again.
+    package var restart: RestartPlan?
     /// Outlives this program. Else it ends with it, whatever happens.
     package var isDurable = false
     /// Stops before the program's first instruction until `start()`.

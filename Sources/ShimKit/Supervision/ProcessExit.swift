@@ -18,6 +18,9 @@ public struct ProcessExit: Sendable, Hashable {
     public var cpuTime: Duration?
     public var peakMemoryBytes: Int64?
     public var peakProcessCount: Int64?
+    /// Bytes read from and written to block devices.
+    public var readBytes: Int64?
+    public var writtenBytes: Int64?
 
     package init(_ record: ExitRecord) {
         var dumped = false
@@ -37,6 +40,8 @@ public struct ProcessExit: Sendable, Hashable {
         peakResidentBytes = record.peakResidentKiB * 1024
         cpuTime = record.cpuMicroseconds < 0 ? nil : .microseconds(record.cpuMicroseconds)
         peakMemoryBytes = record.memoryPeakBytes < 0 ? nil : record.memoryPeakBytes
+        readBytes = record.ioReadBytes < 0 ? nil : record.ioReadBytes
+        writtenBytes = record.ioWrittenBytes < 0 ? nil : record.ioWrittenBytes
         peakProcessCount = record.pidsPeak < 0 ? nil : record.pidsPeak
     }
 }

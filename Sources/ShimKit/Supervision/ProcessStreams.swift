@@ -1,9 +1,11 @@
 internal import LinuxSystem
+internal import OCIModel
 internal import ShimChild
 
 /// This program's ends of a process's standard streams.
 struct ProcessStreams: Sendable {
     let pid: Int32
+    private let readers: [OutputReader]
     let input: ContainerInput?
     let output: ContainerOutput
     let error: ContainerOutput
@@ -25,10 +27,17 @@ struct ProcessStreams: Sendable {
         self.pid = pid
         self.output = ContainerOutput(output, reactor: reactor)
         self.error = ContainerOutput(error, reactor: reactor)
+        readers = [self.output.reader, self.error.reader].compactMap(\.self)
         self.input = input.map { input in
             ContainerInput(input, reactor: reactor) { [weak container] in
                 _ = try? await container?.ask(.closeInput(process: process))
             }
         }
+    }
+
+    /// Somebody else reads from now on.
+    func revoke(holder: Int32, of container: ContainerID) {
+        let error = ShimError(.busy, container: container, "its streams were taken over by process \(holder)")
+        for reader in readers { reader.revoke(error) }
     }
 }

@@ -1,3 +1,4 @@
+internal import Glibc
 package import LinuxSystem
 package import OCIModel
 package import RuntimeChild
@@ -44,6 +45,10 @@ extension SupervisedContainer {
             default: throw error(for: reply, "exec")
             }
         } catch {
+            // The shim makes it all the same; behind the command comes the one that ends it.
+            if error.code == .cancelled {
+                connectionOrNil()?.post(.signal(process: number, number: SIGKILL, all: false))
+            }
             forgetExec(number)
             throw error
         }

@@ -17,10 +17,12 @@ package final class SupervisedContainer: Sendable {
     let directory: RunDirectory
     let supervisor: Supervisor
     let removesItself: Bool
+    let cgroupDirectories: [ContainerState.Cgroup]
     private let state: Mutex<State>
 
     private let started = Outcome<Result<ProcessStreams, ShimError>>()
-    private let exit = Outcome<ExitRecord>()
+    /// Nil when it was let go before its end.
+    private let exit = Outcome<ExitRecord?>()
     /// The connection has ended, and with it the container or our hold of it; what could not be removed.
     private let gone = Outcome<Errno?>()
 
@@ -33,6 +35,11 @@ package final class SupervisedContainer: Sendable {
         /// begins somewhere else.
         var nextExec = UInt32.random(in: 1...UInt32.max)
         var notRemoved: Errno?
+        /// Changes with each start.
+        var pid: Int32?
+        /// Streams of this program, by process, to be revoked when somebody takes them over.
+        var streams: [UInt32: ProcessStreams] = [:]
+        var observers: [@Sendable (SupervisedEvent) -> Void] = []
         /// The connection was ended on this side.
         var isLetGo = false
     }
@@ -41,6 +48,7 @@ package final class SupervisedContainer: Sendable {
         id = launch.id
         isDurable = launch.isDurable
         removesItself = launch.removesItself
+        cgroupDirectories = launch.plan.cgroup?.directories.map { .init(path: $0.path, isUnified: $0.isUnified) } ?? []
         self.directory = directory
         self.supervisor = supervisor
         state = Mutex(State(plan: launch.plan))
@@ -51,6 +59,7 @@ package final class SupervisedContainer: Sendable {
         self.id = id
         isDurable = found.isDurable
         removesItself = found.removesItself
+        cgroupDirectories = found.cgroups
         self.directory = directory
         self.supervisor = supervisor
         state = Mutex(State())
@@ -64,7 +73,7 @@ package final class SupervisedContainer: Sendable {
     }
 
     /// Lets go of the shim. A throwaway container ends with it.
-    /// Nothing is heard of a durable one after this: whoever still waits for its end waits until cancelled.
+    /// Nothing is heard of a durable one after this: who still waits for its end is told `.closed`.
     package func close() {
         let connection = state.withLock { state in
             state.isLetGo = true
@@ -82,7 +91,7 @@ package final class SupervisedContainer: Sendable {
     // MARK: facts
 
     /// Process id of the first process on the host.
-    package var pid: Int32? { streamsOfStart?.pid }
+    package var pid: Int32? { state.withLock { $0.pid } ?? streamsOfStart?.pid }
 
     /// Standard output, and what a terminal shows. Empty when it goes elsewhere.
     package var standardOutput: ContainerOutput { streamsOfStart?.output ?? .empty(supervisor.reactor) }
@@ -101,15 +110,26 @@ package final class SupervisedContainer: Sendable {
     private func handle(_ event: ShimEvent?, _ descriptors: [SharedDescriptor]) {
         switch event {
         case .created(let pid, let ends), .started(let pid, let ends):
-            started.resolve(.success(ProcessStreams(pid: pid, ends, descriptors, container: self, process: 0)))
-            if case .started = event { state.withLock { $0.plan = nil } }
+            let streams = ProcessStreams(pid: pid, ends, descriptors, container: self, process: 0)
+            if started.resolve(.success(streams)) { state.withLock { $0.streams[0] = streams } }
+            state.withLock { $0.pid = pid }
+            if case .started = event {
+                state.withLock { $0.plan = nil }
+                tell(.started(pid: pid))
+            }
         case .failed(let failure):
             let plan = state.withLock { $0.plan }
             let cause: any Error = plan.map { RuntimeError(failure, of: $0) } ?? failure
             started.resolve(.failure(ShimError(.launchFailed, container: id, "the process could not be made", cause: cause)))
-        case .exited(let record): exit.resolve(record)
+        case .exited(let record):
+            exit.resolve(record)
+            tell(.exited(ProcessExit(record)))
         case .execExited(let process, let record):
             state.withLock { $0.execs.removeValue(forKey: process) }?.resolve(record)
+        case .paused: tell(.paused)
+        case .resumed: tell(.resumed)
+        case .restarting(let count, let record): tell(.restarting(count: Int(count), ProcessExit(record)))
+        case .takenOver(let process, let holder): state.withLock { $0.streams.removeValue(forKey: process) }?.revoke(holder: holder, of: id)
         case .removed: gone.resolve(nil)
         case .notRemoved(let errno): state.withLock { $0.notRemoved = errno }
         case .reply: break
@@ -126,11 +146,16 @@ package final class SupervisedContainer: Sendable {
         }
         let isLetGo = state.withLock { $0.isLetGo }
         // A durable container goes on; its end is for the next who attaches.
-        if isDurable && exit.resolved == nil && isLetGo { return }
+        if isDurable && exit.resolved == nil && isLetGo {
+            exit.resolve(nil)
+            gone.resolve(nil)
+            return
+        }
+        let known = exit.resolved ?? nil
         let failed = if case .failure? = started.resolved { true } else { false }
         // Whoever lets go leaves the rest to the shim.
         if gone.resolved != nil || failed || isLetGo || (exit.resolved != nil && !removesItself) {
-            settle(exit.resolved, execs)
+            settle(known, execs)
             return
         }
         Task {
@@ -213,12 +238,16 @@ package final class SupervisedContainer: Sendable {
     /// Waits for the end of the first process.
     package func wait() async throws(ShimError) -> ProcessExit {
         do throws(CancellationError) {
-            return ProcessExit(try await exit.value())
+            if let record = try await exit.value() { return ProcessExit(record) }
         } catch { throw ShimError(.cancelled, container: id, "the wait was cancelled") }
+        throw ShimError(.closed, container: id, "this program let go of it before it ended")
     }
 
     /// The exit, when it is known.
-    package var exited: ProcessExit? { exit.resolved.map { ProcessExit($0) } }
+    package var exited: ProcessExit? { (exit.resolved ?? nil).map { ProcessExit($0) } }
+
+    /// Its shim has ended: nothing of it changes any more, its log neither.
+    package var isGone: Bool { gone.resolved != nil }
 
     /// Waits until nothing is left of a container that removes itself.
     /// - Throws: `.removalFailed`.
@@ -239,6 +268,9 @@ package final class SupervisedContainer: Sendable {
     package func stop(_ signal: Signal, gracePeriod: Duration) async throws(ShimError) -> ProcessExit {
         if let exited { return exited }
         do throws(ShimError) {
+            // Whatever its policy: what was asked for is its end.
+            try await expectDone(.forbidRestart, "stop")
+            if let exited { return exited }
             try await self.signal(signal)
             if let exit = try await wait(atMost: gracePeriod) { return exit }
             try await self.signal(.kill, toAll: true)
@@ -303,9 +335,23 @@ package final class SupervisedContainer: Sendable {
         }
     }
 
+    // MARK: events
+
+    /// Called on the reactor's thread, from now on.
+    package func observe(_ observer: @escaping @Sendable (SupervisedEvent) -> Void) {
+        state.withLock { $0.observers.append(observer) }
+    }
+
+    private func tell(_ event: SupervisedEvent) {
+        for observer in state.withLock({ $0.observers }) { observer(event) }
+    }
+
+    /// Streams that an attach brought.
+    func keep(_ streams: ProcessStreams, of process: UInt32) { state.withLock { $0.streams[process] = streams } }
+
     // MARK: commands
 
-    private func connectionOrNil() -> ShimConnection? {
+    func connectionOrNil() -> ShimConnection? {
         gone.resolved != nil ? nil : state.withLock { $0.connection }
     }
 

@@ -100,6 +100,8 @@ package final class Supervisor: Sendable {
         request.removedDirectories = launch.directories.map(\.string)
         request.removesItself = launch.removesItself
         request.streams = launch.streams
+        request.log = launch.log
+        request.restart = launch.restart
         request.creatorPid = getpid()
         request.bootID = bootID
         return request

@@ -8,13 +8,27 @@ struct Logs: AsyncParsableCommand {
 
     @Flag(name: .shortAndLong, help: "Go on until it ends.") var follow = false
     @Option(name: [.customShort("n"), .long], help: "Only the last lines.") var tail: Int?
+    @Option(help: "Only what is newer: 10m, 90s, 2h, or seconds since 1970.") var since: String?
+    @Flag(name: .shortAndLong, help: "With the time of each line.") var timestamps = false
     @Argument var container: String
 
     mutating func run() async throws {
-        let (name, follow, tail) = (container, follow, tail)
+        let (name, follow, tail, timestamps) = (container, follow, tail, timestamps)
+        let since = try since.map(Self.time)
         try await EngineOptions.withEngine { engine in
             let container = try await Find.container(name, engine)
             defer { container.detach() }
+            if container.isLogged {
+                var beginsLine = [true, true]
+                for try await entry in container.logEntries(since: since, last: tail, follow: follow) {
+                    let stream = entry.stream == .standardError ? 1 : 0
+                    let head = timestamps && beginsLine[stream] ? Array("\(entry.time) ".utf8) : []
+                    beginsLine[stream] = entry.bytes.last == UInt8(ascii: "\n")
+                    Report.write(head + entry.bytes, to: Int32(stream + 1))
+                }
+                return
+            }
+            if since != nil || timestamps { throw ValidationError("\(name) has no logger, so no times.") }
             guard follow else {
                 let text = try await container.logs(last: tail)
                 print(text, terminator: text.isEmpty || text.hasSuffix("\n") ? "" : "\n")
@@ -22,6 +36,15 @@ struct Logs: AsyncParsableCommand {
             }
             for try await chunk in container.followLogs() { Report.write(chunk, to: 1) }
         }
+    }
+
+    static func time(_ text: String) throws -> Duration {
+        if let seconds = Double(text) { return .seconds(seconds) }
+        let units: [Character: Double] = ["s": 1, "m": 60, "h": 3600, "d": 86400]
+        guard let unit = text.last.flatMap({ units[$0] }), let count = Double(text.dropLast()) else {
+            throw ValidationError("--since takes 90s, 10m, 2h or seconds since 1970, not \(text).")
+        }
+        return .seconds(Double(Glibc.time(nil)) - count * unit)
     }
 }
 

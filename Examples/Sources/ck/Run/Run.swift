@@ -12,6 +12,7 @@ struct Run: AsyncParsableCommand {
     @Flag(name: .shortAndLong, help: "Keep standard input open.") var interactive = false
     @Flag(name: [.short, .customLong("tty")], help: "Give it a terminal.") var terminal = false
     @Option(help: "When the registry is asked: always, missing, never.") var pull = "missing"
+    @Option(help: "What is typed to let it go on alone.") var detachKeys = "ctrl-p,ctrl-q"
     @OptionGroup var options: RunOptions
     @Argument(parsing: .captureForPassthrough, help: "The image, then what to run in it.") var arguments: [String] = []
 
@@ -21,7 +22,6 @@ struct Run: AsyncParsableCommand {
         }
         let policies: [String: PullPolicy] = ["always": .always, "missing": .missing, "never": .never]
         guard let policy = policies[pull] else { throw ValidationError("--pull takes always, missing or never.") }
-        if detached && interactive && !terminal { throw ValidationError("-d with -i needs -t: there is nobody to write to it.") }
         if terminal && !detached && interactive && isatty(0) == 0 { throw ValidationError("The input device is not a terminal.") }
         let command = Array(arguments.dropFirst())
         var configuration = ContainerConfiguration()
@@ -32,6 +32,11 @@ struct Run: AsyncParsableCommand {
         configuration.removesItself = removes
         // As with Docker, what is not removed at its end stays without this program, too.
         configuration.life = detached || !removes ? .durable : .throwaway
+        if detached {
+            configuration.output = .log(try options.log())
+            if interactive && !terminal { configuration.standardInput = .stream }
+        }
+        let keys = try Attached.keys(detachKeys)
         let settled = configuration
         let code = try await EngineOptions.withEngine { engine -> Int32 in
             do {
@@ -41,7 +46,7 @@ struct Run: AsyncParsableCommand {
                     _ = try await TransferDisplay.show { try await engine.images.pull(image, policy: policy, progress: $0) }
                 }
                 if detached { return try await start(image, settled, engine) }
-                return try await Attached.run(image, settled, interactive: interactive, engine)
+                return try await Attached.run(image, settled, interactive: interactive, keys: keys, try options.log(), engine)
             } catch let error as ContainerError {
                 Report.failure("\(error)")
                 return LaunchExit.code(for: error)

@@ -30,6 +30,60 @@ struct RunOptions: ParsableArguments {
     @Option(name: [.customLong("label"), .customShort("l")], help: "A label, name=value.") var label: [String] = []
     @Option(help: "no-new-privileges[=false] or seccomp=unconfined.") var securityOpt: [String] = []
     @Option(help: "-1000 to 1000.") var oomScoreAdj: Int?
+    @Flag(name: .customLong("init"), help: "An init as process 1: it reaps and hands signals on.") var addsInit = false
+    @Option(help: "no, on-failure[:count], always or unless-stopped.") var restart = "no"
+    @Option(help: "A command that tells whether it is well.") var healthCmd: String?
+    @Option(help: "Seconds between checks.") var healthInterval: Double?
+    @Option(help: "Seconds that a check may take.") var healthTimeout: Double?
+    @Option(help: "Failures in a row until it is unhealthy.") var healthRetries: Int?
+    @Flag(help: "No health checks, whatever the image says.") var noHealthcheck = false
+    @Option(help: "json-file or cri.") var logDriver = "json-file"
+    @Option(help: "max-size=16m or max-file=4.") var logOpt: [String] = []
+
+    /// How the log is kept.
+    func log() throws -> LogOptions {
+        var log = LogOptions()
+        switch logDriver {
+        case "json-file": log.form = .json
+        case "cri": log.form = .cri
+        default: throw ValidationError("--log-driver takes json-file or cri.")
+        }
+        for entry in logOpt {
+            let (name, value) = try Self.pair(entry, "--log-opt")
+            switch name {
+            case "max-size": log.fileSize = try Self.bytes(value)
+            case "max-file":
+                guard let count = Int(value) else { throw ValidationError("--log-opt max-file takes a number.") }
+                log.fileCount = count
+            default: throw ValidationError("--log-opt \(name) is not supported.")
+            }
+        }
+        return log
+    }
+
+    private static func policy(_ text: String) throws -> RestartPolicy {
+        switch text {
+        case "no": return .never
+        case "always": return .always
+        case "unless-stopped": return .unlessStopped
+        case "on-failure": return .onFailure()
+        default:
+            guard text.hasPrefix("on-failure:"), let count = Int(text.dropFirst(11)) else {
+                throw ValidationError("--restart takes no, on-failure[:count], always or unless-stopped.")
+            }
+            return .onFailure(atMost: count)
+        }
+    }
+
+    private func health() -> HealthCheck? {
+        if noHealthcheck { return HealthCheck.none }
+        guard let healthCmd else { return nil }
+        var check = HealthCheck(shell: healthCmd)
+        if let healthInterval { check.interval = .seconds(healthInterval) }
+        if let healthTimeout { check.timeout = .seconds(healthTimeout) }
+        if let healthRetries { check.retries = healthRetries }
+        return check
+    }
 
     func apply(to configuration: inout ContainerConfiguration) throws {
         if let name {
@@ -81,6 +135,9 @@ struct RunOptions: ParsableArguments {
             }
         }
         if let oomScoreAdj { configuration.oomScoreAdjustment = oomScoreAdj }
+        configuration.reapsChildren = addsInit
+        configuration.restart = try Self.policy(restart)
+        configuration.healthCheck = health()
     }
 
     static func environment(_ entries: [String]) throws -> [String: String] {

@@ -72,6 +72,28 @@ final class Console: Sendable {
         return try await end()
     }
 
+    /// Shows what a logger writes, and types into the container, until that has ended or the person has typed the keys to leave.
+    /// - Returns: nil when they left.
+    func follow(_ container: Container, _ input: ContainerInput?, _ keys: DetachKeys, last: Int?) async throws -> ExitStatus? {
+        let (left, leave) = AsyncStream.makeStream(of: Void.self)
+        if let input, interactive { feed(input, terminal ? keys : nil) { leave.finish() } }
+        return try await withThrowingTaskGroup(of: ExitStatus?.self) { group in
+            group.addTask {
+                for try await entry in container.logEntries(last: last, follow: true) {
+                    try await self.write(entry.bytes, to: entry.stream == .standardError ? 2 : 1)
+                }
+                return try await container.wait()
+            }
+            group.addTask {
+                for await _ in left {}
+                try Task.checkCancellation()
+                return nil
+            }
+            defer { group.cancelAll() }
+            return try await group.next() ?? nil
+        }
+    }
+
     private func copy(_ output: ContainerOutput, to descriptor: Int32) async throws {
         for try await chunk in output { try await write(chunk, to: descriptor) }
     }
@@ -96,15 +118,21 @@ final class Console: Sendable {
     }
 
     /// Standard input, read by a thread that ends with the program: a terminal is not to be made non-blocking, others share it.
-    private func feed(_ input: ContainerInput) {
+    private func feed(_ input: ContainerInput, _ keys: DetachKeys? = nil, leave: @escaping @Sendable () -> Void = {}) {
         let isTerminal = terminal
         Thread.detach {
+            var keys = keys
             var buffer = [UInt8](repeating: 0, count: 32 * 1024)
             let written = DispatchSemaphore(value: 0)
             while true {
                 let count = read(0, &buffer, buffer.count)
                 if count < 0 && errno == EINTR { continue }
-                let chunk = Array(buffer.prefix(max(0, count)))
+                var chunk = Array(buffer.prefix(max(0, count)))
+                if !chunk.isEmpty, let (passed, isLeaving) = keys?.filter(chunk) {
+                    if isLeaving { return leave() }
+                    if passed.isEmpty { continue }
+                    chunk = passed
+                }
                 let isOpen = Mutex(true)
                 let box = Box(isOpen: isOpen)
                 Task {
