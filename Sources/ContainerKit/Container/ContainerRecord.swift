@@ -43,6 +43,17 @@ struct ContainerRecord: Codable, Sendable {
         return details
     }
 
+    /// From now on it is a container whatever its state says. Blocks.
+    func markBorn(in directory: FilePath) throws(ContainerError) {
+        if bootID == nil { return }
+        var born = self
+        born.bootID = nil
+        let (new, old) = (directory.appending("config.json.new"), directory.appending("config.json"))
+        unlink(new.string)
+        try born.write(to: new)
+        if rename(new.string, old.string) != 0 { throw .storage(Errno(rawValue: errno), old) }
+    }
+
     /// Blocks.
     func write(to path: FilePath) throws(ContainerError) {
         let bytes: [UInt8]

@@ -26,7 +26,13 @@ extension ContainerEngine {
                 try ContainerRecord.read(directory.appending("config.json"))
             })
         else { throw ContainerError(.notFound, .container(id), "there is no container of this name that can be started again") }
-        let launch = try await blocking { () throws(ContainerError) in try self.launch(record, id, directory) }
+        let (launch, held) = try await blocking { () throws(ContainerError) in
+            // While it has no state, a sweep must not take it for one whose maker was killed; nor if this program is killed meanwhile.
+            let held = try ContainerDirectory.hold(directory)
+            try record.markBorn(in: directory)
+            return (try self.launch(record, id, directory), held)
+        }
+        defer { withExtendedLifetime(held) {} }
         do throws(ShimError) {
             try await supervisor.reset(id)
             let supervised = try await supervisor.launch(launch)

@@ -77,6 +77,19 @@ final class ContainerDirectory: Sendable {
         }
     }
 
+    /// Keeps sweeps away from one that exists, as long as the descriptor lives. Blocks.
+    /// - Throws: `.busy` when somebody else holds it; `.storage`.
+    static func hold(_ path: FilePath) throws(ContainerError) -> SharedDescriptor {
+        let directory: SharedDescriptor
+        do throws(Errno) {
+            directory = SharedDescriptor(try OwnedDescriptor.open(path.string, flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW))
+        } catch { throw .storage(error, path) }
+        guard flock(directory.rawValue, LOCK_EX | LOCK_NB) == 0 else {
+            throw ContainerError(.busy, .path(path), "another program starts or removes it")
+        }
+        return directory
+    }
+
     /// Removes it again. Blocks.
     func remove() throws(Errno) { try TreeRemoval.remove(path.string) }
 

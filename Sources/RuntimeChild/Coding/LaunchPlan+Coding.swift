@@ -5,6 +5,9 @@ extension LaunchPlan {
     private static let version: UInt32 = 0x434b_0001
     private static let extendedVersion: UInt32 = 0x434b_0002
 
+    /// Last word of a plan whose process 1 is ours; a plan without is as it always was.
+    private static let initTag: UInt32 = 0x434b_494e
+
     /// The plan as a frame.
     package func encode() -> [UInt8] {
         var writer = FrameWriter(capacity: 16 * 1024)
@@ -19,6 +22,7 @@ extension LaunchPlan {
         process.encode(&writer)
         writer.append(forcesLegacyOverlay)
         if hasExtension { encodeExtension(&writer) }
+        if process.reapsChildren { writer.append(Self.initTag) }
         return writer.bytes
     }
 
@@ -39,6 +43,10 @@ extension LaunchPlan {
         if version == Self.extendedVersion {
             try decodeExtension(&reader)
             guard hasExtension else { throw .invalidValue }
+        }
+        if reader.remaining == 4 {
+            guard try reader.read(UInt32.self) == Self.initTag else { throw .invalidValue }
+            process.reapsChildren = true
         }
         try reader.finish()
         self.flavour = flavour

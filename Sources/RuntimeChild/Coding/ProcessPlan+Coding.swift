@@ -33,7 +33,6 @@ extension ProcessPlan {
         writer.appendOptional(ioPriority) { writer, value in writer.append(value) }
         writer.appendOptional(personality) { writer, value in writer.append(value) }
         writer.append(cpuAffinity)
-        writer.append(reapsChildren)
     }
 
     init(from reader: inout FrameReader) throws(FrameError) {
@@ -67,7 +66,6 @@ extension ProcessPlan {
         ioPriority = try reader.readBool() ? try reader.read() : nil
         personality = try reader.readBool() ? try reader.read() : nil
         cpuAffinity = try reader.readOptionalString()
-        reapsChildren = try reader.readBool()
     }
 }
 

@@ -35,7 +35,7 @@ package struct ProcessPlan: Sendable, Hashable {
     /// Who gets the notifications of the filter; the launcher hands the descriptor over before the program runs.
     package var listener: SeccompListenerPlan?
 
-    /// Process 1 is an init of ours, and the program its child.
+    /// Process 1 is an init of ours, and the program its child. Of a launch plan; an exec has none.
     package var reapsChildren = false
 
     package init(arguments: [String]) { self.arguments = arguments }

@@ -59,8 +59,11 @@ package struct ExitRecord: Sendable, Hashable {
         writer.append(pid)
         for value in [
             startedAt, endedAt, userMicroseconds, systemMicroseconds, peakResidentKiB, cpuMicroseconds, memoryPeakBytes, pidsPeak,
-            ioReadBytes, ioWrittenBytes,
         ] { writer.append(value) }
+        // Last, and only where known: the record of a shim that is older than these has none.
+        if ioReadBytes < 0 && ioWrittenBytes < 0 { return }
+        writer.append(ioReadBytes)
+        writer.append(ioWrittenBytes)
     }
 
     init(_ reader: inout FrameReader) throws(FrameError) {
@@ -83,8 +86,10 @@ package struct ExitRecord: Sendable, Hashable {
         cpuMicroseconds = try reader.read()
         memoryPeakBytes = try reader.read()
         pidsPeak = try reader.read()
+        if reader.remaining == 0 { return }
         ioReadBytes = try reader.read()
         ioWrittenBytes = try reader.read()
+        if ioReadBytes < 0 && ioWrittenBytes < 0 { throw .invalidValue }
     }
 }
 

@@ -62,6 +62,8 @@ package struct ShimRequest: Sendable, Hashable {
         streams.encode(&writer)
         writer.append(creatorPid)
         writer.append(bootID)
+        writer.append(plan)
+        if log == nil && restart == nil { return writer.bytes }
         writer.append(log != nil)
         log?.encode(&writer)
         writer.append(restart != nil)
@@ -69,7 +71,6 @@ package struct ShimRequest: Sendable, Hashable {
             writer.append(restart.always)
             writer.append(restart.limit)
         }
-        writer.append(plan)
         return writer.bytes
     }
 
@@ -88,9 +89,11 @@ package struct ShimRequest: Sendable, Hashable {
         streams = try StreamPlans(&reader)
         creatorPid = try reader.read()
         bootID = try reader.readString()
+        plan = try reader.readBytes()
+        if reader.remaining == 0 { return }
         log = try reader.readBool() ? try LogPlan(&reader) : nil
         restart = try reader.readBool() ? RestartPlan(always: try reader.readBool(), limit: try reader.read()) : nil
-        plan = try reader.readBytes()
+        if log == nil && restart == nil { throw .invalidValue }
         try reader.finish()
     }
 }

@@ -88,7 +88,9 @@ extension Shim {
             process.streams.input = nil
         } catch {
             // A process cannot be born into a pid namespace whose first has ended: the kernel says ENOMEM.
-            if processes[0]?.isOver ?? true { return reply(.wrongState(.stopped), []) }
+            // And one that was born before is killed, a moment before the first itself is seen to have ended.
+            let mayBeTheEnd = error.signal == SIGKILL || error.errno == .noMemory || error.errno == .noSuchProcess
+            if processes[0]?.isOver(within: mayBeTheEnd ? 100 : 0) ?? true { return reply(.wrongState(.stopped), []) }
             reply(.launchFailed(error), [])
         }
     }

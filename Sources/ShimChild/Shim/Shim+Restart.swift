@@ -57,6 +57,8 @@ extension Shim {
         // The old one still writes what the container wrote at last.
         if logger != nil { return reap() }
         restart.clear()
+        // Parking was for the first start.
+        request.isParked = false
         launch()
     }
 

@@ -34,12 +34,20 @@ extension Supervisor {
     package func reset(_ id: ContainerID) async throws(ShimError) {
         let directory = RunDirectory(id, in: run)
         let bootID = bootID
-        let isDone = try await onThread { () throws(ShimError) in
-            do { return try Sweep(directory: directory, bootID: bootID).reset() } catch {
-                throw ShimError(.removalFailed, container: id, errno: error as? Errno, "what is left of its last run cannot be removed")
+        // The shim of one that has ended goes a moment after it told so.
+        for attempt in 0..<100 {
+            let (isDone, hasEnded) = try await onThread { () throws(ShimError) in
+                do { return (try Sweep(directory: directory, bootID: bootID).reset(), try directory.exitRecord() != nil) } catch {
+                    throw ShimError(.removalFailed, container: id, errno: error as? Errno, "what is left of its last run cannot be removed")
+                }
+            }
+            if isDone { return }
+            if !hasEnded { break }
+            do { try await Task.sleep(for: .milliseconds(attempt < 10 ? 1 : 10)) } catch {
+                throw ShimError(.cancelled, container: id, "the start was cancelled")
             }
         }
-        if !isDone { throw ShimError(.wrongState, container: id, "it runs") }
+        throw ShimError(.wrongState, container: id, "it runs")
     }
 }
 

@@ -127,12 +127,10 @@ final class Console: Sendable {
             while true {
                 let count = read(0, &buffer, buffer.count)
                 if count < 0 && errno == EINTR { continue }
-                var chunk = Array(buffer.prefix(max(0, count)))
-                if !chunk.isEmpty, let (passed, isLeaving) = keys?.filter(chunk) {
-                    if isLeaving { return leave() }
-                    if passed.isEmpty { continue }
-                    chunk = passed
-                }
+                let typed = Array(buffer.prefix(max(0, count)))
+                let (chunk, isLeaving) = typed.isEmpty ? (typed, false) : keys?.filter(typed) ?? (typed, false)
+                if isLeaving { return leave() }
+                if chunk.isEmpty && !typed.isEmpty { continue }
                 let isOpen = Mutex(true)
                 let box = Box(isOpen: isOpen)
                 Task {
