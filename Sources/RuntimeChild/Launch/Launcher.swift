@@ -101,7 +101,8 @@ package enum Launcher {
             let body = ChildBody(plan, prepared, cgroups.cgroups, joined, root: top.rawValue, process)
             let clone = ProcessClone(namespaces, into: cgroups.unified)
             let born = Result { () throws(Errno) in
-                if !parks, command == nil, plan.mayBorrowMemory, let made = try clone.makeBorrowing(body) {
+                // An init of ours stays for the container's life: it needs memory of its own, and the launcher must not wait for it.
+                if !parks, command == nil, !plan.process.reapsChildren, plan.mayBorrowMemory, let made = try clone.makeBorrowing(body) {
                     return ProcessClone.Outcome.parent(made)
                 }
                 return try clone.make()
