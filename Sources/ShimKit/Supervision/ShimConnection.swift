@@ -21,6 +21,8 @@ final class ShimConnection: Sendable {
         var token: UInt64?
         var nextID: UInt64 = 1
         var pending: [UInt64: Outcome<(ShimReply, Descriptors)?>] = [:]
+        /// Frames that the socket's buffer had no room for, in order: the shim is busy with those before.
+        var queue: [(bytes: [UInt8], descriptors: Descriptors)] = []
         var hasEnded = false
     }
     private typealias Answer = Outcome<(ShimReply, Descriptors)?>
@@ -29,7 +31,7 @@ final class ShimConnection: Sendable {
         self.socket = socket
         self.reactor = reactor
         self.onEvent = onEvent
-        let token = try reactor.add(self.socket.rawValue, events: EPOLLIN.rawValue) { [weak self] _ in self?.receive() }
+        let token = try reactor.add(self.socket.rawValue, events: EPOLLIN.rawValue) { [weak self] in self?.ready($0) }
         state.withLock { $0.token = token }
     }
 
@@ -40,7 +42,7 @@ final class ShimConnection: Sendable {
     /// Sends a command and waits for its answer.
     /// - Returns: nil when the shim has ended.
     /// - Throws: `CancellationError`; the shim carries the command out all the same.
-    func ask(_ command: ShimCommand, descriptors: [CInt] = []) async throws(CancellationError) -> (ShimReply, Descriptors)? {
+    func ask(_ command: ShimCommand, descriptors: Descriptors = []) async throws(CancellationError) -> (ShimReply, Descriptors)? {
         let outcome = Answer()
         let id = state.withLock { state -> UInt64? in
             if state.hasEnded { return nil }
@@ -49,19 +51,47 @@ final class ShimConnection: Sendable {
             return state.nextID
         }
         guard let id else { return nil }
-        // A buffer full of our own commands is a shim that hangs: treated as its end.
-        do throws(Errno) {
-            try socket.send(command.encode(id: id), descriptors: descriptors, nonBlocking: true)
-        } catch {
-            // Of one that has ended, the last frames are still to be read: `receive` comes to the end.
-            if ![.brokenPipe, .connectionReset, .connectionRefused].contains(error) { end() }
-        }
+        send(command.encode(id: id), descriptors)
         return try await outcome.value()
     }
 
     /// Sends a command whose answer nobody waits for.
-    func post(_ command: ShimCommand) {
-        try? socket.send(command.encode(id: 0), nonBlocking: true)
+    func post(_ command: ShimCommand) { send(command.encode(id: 0), []) }
+
+    /// Never blocks, and keeps the order of the calls.
+    private func send(_ bytes: [UInt8], _ descriptors: Descriptors) {
+        state.withLock { state in
+            if state.hasEnded { return }
+            state.queue.append((bytes, descriptors))
+            // Longer than one: room is waited for already.
+            if state.queue.count == 1, !flush(&state) { watch(state, EPOLLIN.rawValue | EPOLLOUT.rawValue) }
+        }
+    }
+
+    /// - Returns: whether all is sent.
+    private func flush(_ state: inout State) -> Bool {
+        while let next = state.queue.first {
+            do throws(Errno) {
+                try socket.send(next.bytes, descriptors: next.descriptors.map(\.rawValue), nonBlocking: true)
+            } catch {
+                if error == .resourceTemporarilyUnavailable { return false }
+                // Of one that has ended, the last frames are still to be read: `receive` comes to the end.
+                if ![.brokenPipe, .connectionReset, .connectionRefused].contains(error) { close() }
+            }
+            state.queue.removeFirst()
+        }
+        return true
+    }
+
+    private func watch(_ state: borrowing State, _ events: UInt32) {
+        if let token = state.token { try? reactor.rearm(token, socket.rawValue, events: events) }
+    }
+
+    private func ready(_ events: UInt32) {
+        if events & EPOLLOUT.rawValue != 0 {
+            state.withLock { state in if flush(&state) { watch(state, EPOLLIN.rawValue) } }
+        }
+        if events & ~EPOLLOUT.rawValue != 0 { receive() }
     }
 
     /// Closes the connection: for the creator of a throwaway container, its end.
@@ -93,7 +123,7 @@ final class ShimConnection: Sendable {
 
     private func end() {
         let (isFirst, token, pending) = state.withLock { state in
-            defer { (state.hasEnded, state.token, state.pending) = (true, nil, [:]) }
+            defer { (state.hasEnded, state.token, state.pending, state.queue) = (true, nil, [:], []) }
             return (!state.hasEnded, state.token, Array(state.pending.values))
         }
         guard isFirst else { return }

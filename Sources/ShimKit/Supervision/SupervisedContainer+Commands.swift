@@ -19,21 +19,18 @@ extension SupervisedContainer {
     ) async throws(ShimError) -> SupervisedProcess {
         let (number, exit) = newExec()
         var bytes = plan.encode()
-        var sent = descriptors.map(\.rawValue)
-        var sealed: SharedDescriptor?
+        var sent = descriptors
+        let isSealed = bytes.count > MessageLimit.bytes - 1024
         // With room for the rest of the frame.
-        if bytes.count > MessageLimit.bytes - 1024 {
+        if isSealed {
             do throws(Errno) {
-                let memory = SharedDescriptor(try SealedMemory.make(bytes, name: "ck-exec"))
-                sent.insert(memory.rawValue, at: 0)
-                sealed = memory
+                sent.insert(SharedDescriptor(try SealedMemory.make(bytes, name: "ck-exec")), at: 0)
             } catch { throw ShimError(.commandFailed, container: id, errno: error, "cannot store the plan in memory") }
             bytes = []
         }
-        let command = ShimCommand.exec(process: number, plan: bytes, planIsSealed: sealed != nil, streams: streams)
+        let command = ShimCommand.exec(process: number, plan: bytes, planIsSealed: isSealed, streams: streams)
         do throws(ShimError) {
             let (reply, ends) = try await askWithDescriptors(command, descriptors: sent)
-            withExtendedLifetime((sealed, descriptors)) {}
             switch reply {
             case .streams(let pid, let which):
                 let streams = ProcessStreams(pid: pid, which, ends, container: self, process: number)

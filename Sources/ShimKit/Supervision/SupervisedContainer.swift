@@ -355,12 +355,12 @@ package final class SupervisedContainer: Sendable {
         gone.resolved != nil ? nil : state.withLock { $0.connection }
     }
 
-    func ask(_ command: ShimCommand, descriptors: [CInt] = []) async throws(ShimError) -> ShimReply {
+    func ask(_ command: ShimCommand, descriptors: [SharedDescriptor] = []) async throws(ShimError) -> ShimReply {
         try await askWithDescriptors(command, descriptors: descriptors).0
     }
 
     func askWithDescriptors(
-        _ command: ShimCommand, descriptors: [CInt] = []
+        _ command: ShimCommand, descriptors: [SharedDescriptor] = []
     ) async throws(ShimError) -> (ShimReply, [SharedDescriptor]) {
         guard let connection = connectionOrNil() else {
             throw ShimError(.wrongState, container: id, "the container has ended")

@@ -90,9 +90,10 @@ final class ChaosDriver {
             for _ in 0..<10_000 where !["T", "Z"].contains(ProcessView(spawner).state) { usleep(100) }
         }
         let forks = spawner.map(Self.children) ?? []
-        let candidates = !victims.includesShim ? [] : spawnerWasKilled ? Self.processes() : forks
+        // The list of children may leave some out while others of them end (proc(5)): for all of them, one by one.
+        let candidates = !victims.includesShim ? [] : spawnerWasKilled || victims == .all ? Self.processes() : forks
         let shims = candidates.filter { Self.command($0).hasPrefix(mine) }
-        let forked = victims == .all ? forks : []
+        let forked = victims == .all ? candidates.filter { ProcessView($0).parent == spawner } : []
         let instant = Self.monotonic()
         if victims.includesHost { Glibc.kill(host.pid, SIGKILL) }
         if victims.includesSpawner, let spawner { Glibc.kill(spawner, SIGKILL) }

@@ -33,6 +33,9 @@ package struct ProcessView: Sendable {
     /// The letter of its state (`R`, `S`, `T`, `Z`, …), empty where the process is gone.
     package var state: String { stat.first ?? "" }
 
+    /// Its parent's process id; nil where the process is gone.
+    package var parent: Int32? { stat.count > 1 ? Int32(stat[1]) : nil }
+
     /// Whether it has ended and is the machine's init's to reap, whenever that gets to it; so too when it is gone.
     package var isOrphanedZombie: Bool { stat.isEmpty || stat.starts(with: ["Z", "1"]) }
 
