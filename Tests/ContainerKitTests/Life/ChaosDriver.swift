@@ -135,7 +135,10 @@ final class ChaosDriver {
         for pid in Self.processes() {
             let command = Self.command(pid)
             if ProcessView(pid).isOrphanedZombie { continue }
-            if command.hasPrefix(String("ck-shim:\(prefix)".prefix(15))) { left.append("\(pid) \(command)") }
+            if command.hasPrefix(String("ck-shim:\(prefix)".prefix(15))) {
+                let view = ProcessView(pid)
+                left.append("\(pid) \(command) \(view.state) below \(view.parent ?? 0) in \(view.text("wchan"))")
+            }
             let variables = (try? Files.read(FilePath("/proc/\(pid)/environ"))) ?? []
             if String(decoding: variables, as: UTF8.self).contains("CHAOS=\(prefix)") { left.append("\(pid) \(command)") }
         }
