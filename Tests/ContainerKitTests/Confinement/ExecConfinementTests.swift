@@ -2,7 +2,7 @@ import ContainerKit
 import TestSupport
 import Testing
 
-@Suite(.serialized, .needsRoot, .tags(.privileged), .processIsWarm, .leakChecked)
+@Suite(.serialized, .needsRoot, .tags(.privileged), .leakChecked)
 struct ExecConfinementTests {
     /// The class of CVE-2019-5736: who enters a container must not leave its own executable to be written. A process inside opens the
     /// executable of every process that appears, as long as it is not one of the container's own.

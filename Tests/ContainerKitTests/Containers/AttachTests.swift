@@ -2,7 +2,7 @@ import ContainerKit
 import TestSupport
 import Testing
 
-@Suite(.serialized, .needsRoot, .tags(.privileged), .processIsWarm, .leakChecked)
+@Suite(.serialized, .needsRoot, .tags(.privileged), .leakChecked)
 struct AttachTests {
     /// Promise 2: a stream has one reader; another is told who that is, and taking over is explicit and told.
     @Test func aStreamHasOneReader() async throws {

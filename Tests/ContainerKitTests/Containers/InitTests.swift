@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// Process 1 of our own.
-@Suite(.serialized, .needsRoot, .tags(.privileged), .processIsWarm, .leakChecked)
+@Suite(.serialized, .needsRoot, .tags(.privileged), .leakChecked)
 struct InitTests {
     @Test func itReapsAndReturnsTheStatus() async throws {
         try await EngineFixture.with { fixture in

@@ -3,7 +3,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite(.serialized, .needsRoot, .tags(.privileged), .processIsWarm, .leakChecked)
+@Suite(.serialized, .needsRoot, .tags(.privileged), .leakChecked)
 struct StreamTests {
     /// The pipe's size, one byte more and one less: neither hangs, none is lost.
     @Test(arguments: [65_535, 65_536, 65_537]) func aroundThePipesSize(count: Int) async throws {

@@ -2,7 +2,7 @@ import ContainerKit
 import TestSupport
 import Testing
 
-@Suite(.serialized, .needsRoot, .tags(.privileged), .processIsWarm, .leakChecked)
+@Suite(.serialized, .needsRoot, .tags(.privileged), .leakChecked)
 struct PolicyTests {
     @Test func onFailureCountsAndTells() async throws {
         try await EngineFixture.with { fixture in

@@ -29,7 +29,7 @@ struct ReaderExample {
     }
 }
 
-@Suite(.serialized, .needsRoot, .tags(.privileged), .processIsWarm, .leakChecked, .enabled(if: readerBase == nil))
+@Suite(.serialized, .needsRoot, .tags(.privileged), .leakChecked, .enabled(if: readerBase == nil))
 struct ReattachTests {
     /// In file mode a reader that is killed at any moment misses no byte and sees none twice, however fast they come.
     @Test func aKilledReaderSeesEachLineOnce() async throws {

@@ -5,7 +5,7 @@ import Testing
 
 /// What a shim promises, one test after the other as the architecture counts them (1.2). The second promise's lease and the modes are in
 /// `AttachTests`, `StreamTests` and `ReattachTests`, the fourth in `HostDeathTests`.
-@Suite(.serialized, .needsRoot, .tags(.privileged), .processIsWarm, .leakChecked)
+@Suite(.serialized, .needsRoot, .tags(.privileged), .leakChecked)
 struct ShimPromiseTests {
     @Test func promise1TheRecordIsWrittenBeforeAnyoneIsTold() async throws {
         try await EngineFixture.with { fixture in
