@@ -11,6 +11,10 @@ enum Verb {
                 "systemd cgroups are not supported: configure the engine for the cgroupfs driver and leave --systemd-cgroup out")
         }
         let arguments = options.arguments
+        if let first = arguments.first, ["-h", "--help"].contains(first) {
+            print(help)
+            return 0
+        }
         switch options.verb {
         case "create": return try CreateVerb.create(arguments, options)
         case "run": return try CreateVerb.run(arguments, options)
@@ -30,7 +34,8 @@ enum Verb {
             print(RuntimeFeatures.json())
             return 0
         case "checkpoint", "restore":
-            throw CommandFailure("\(options.verb) is not supported: this runtime does not drive criu")
+            throw CommandFailure(
+                "\(options.verb) is not supported: this runtime does not drive criu; take runc or crun for containers that are moved")
         case "--version":
             print("ckrun version 0.1.0\nspec: \(RuntimeConfiguration.specificationVersion)")
             return 0

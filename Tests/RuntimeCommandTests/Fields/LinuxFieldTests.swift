@@ -42,7 +42,8 @@ struct CommandLinuxFieldTests {
 
     @Test func hostname() async throws { #expect(try await output("hostname") == "inside") }
 
-    @Test func userNamespace() async throws {
+    @Test(.differs("runc", "crun", because: "they open the root as the mapped user, who cannot enter the directory above it"))
+    func userNamespace() async throws {
         let text = try await output("id -u; tr -s ' ' < /proc/self/uid_map") {
             $0.linux?.namespaces?.append(.init(type: .user))
             $0.linux?.uidMappings = [.init(containerID: 0, hostID: 100_000, size: 65536)]

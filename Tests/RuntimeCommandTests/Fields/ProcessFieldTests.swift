@@ -85,7 +85,8 @@ struct CommandProcessFieldTests {
         #expect(try await output("cat /proc/self/oom_score_adj") { $0.process?.oomScoreAdj = 321 } == "321")
     }
 
-    @Test func signalsStartClean() async throws {
+    @Test(.differs("runc", "crun", because: "signals 32 and 33, which their C library keeps for itself, stay ignored"))
+    func signalsStartClean() async throws {
         let text = try await output("grep -E 'Sig(Blk|Ign)' /proc/self/status | tr -d '\\t'")
         #expect(text == "SigBlk:0000000000000000\nSigIgn:0000000000000000")
     }
@@ -105,7 +106,7 @@ struct CommandProcessFieldTests {
         }
     }
 
-    @Test func personality() async throws {
+    @Test(.differs("runc", because: "it knows the field since 1.2")) func personality() async throws {
         #expect(try await output("uname -m") { $0.linux?.personality = .init(domain: "LINUX32") } == "i686")
     }
 }

@@ -61,7 +61,7 @@ struct CommandLifecycleTests {
             try bundle.start()
             #expect(try bundle.runtime("list", "-q").standardOutput == bundle.id + "\n")
             let json = try bundle.runtime("list", "--format", "json").standardOutput
-            #expect(json.contains("\"status\":\"running\"") || json.contains("\"status\" : \"running\""))
+            #expect(json.filter { !$0.isWhitespace }.contains("\"status\":\"running\""))
             let table = try bundle.runtime("list").standardOutput
             #expect(table.contains(bundle.id) && table.contains("running"))
         }
@@ -114,7 +114,8 @@ struct CommandLifecycleTests {
         }
     }
 
-    @Test func killOfAPausedContainer() async throws {
+    @Test(.differs("crun", because: "a process that a v1 freezer holds gets the signal when somebody resumes it"))
+    func killOfAPausedContainer() async throws {
         try await withCleanup { cleanup in
             let bundle = try CommandBundle(cleanup)
             try bundle.start()
@@ -144,7 +145,7 @@ struct CommandLifecycleTests {
         }
     }
 
-    @Test func statistics() async throws {
+    @Test(.differs("crun", because: "it has no events")) func statistics() async throws {
         try await withCleanup { cleanup in
             let bundle = try CommandBundle(cleanup)
             try bundle.start()
@@ -160,7 +161,7 @@ struct CommandLifecycleTests {
             try bundle.write(bundle.configuration("cat <&3; test ! -e /proc/self/fd/4 && echo closed"))
             let path = try #require(RuntimeUnderTest.path)
             let result = try Command([
-                "sh", "-c", "echo handed | { exec 3<&0 4<&0; exec \"$@\"; }", "sh", path, "--root", bundle.root.string, "run",
+                "sh", "-c", "echo handed | { exec 3<&0 4<&0 </dev/null; exec \"$@\"; }", "sh", path, "--root", bundle.root.string, "run",
                 "--preserve-fds", "1", "--bundle", bundle.directory.string, bundle.id,
             ]).run()
             #expect(result.standardOutput == "handed\nclosed\n", "\(result.standardError)")
