@@ -51,7 +51,18 @@ package enum ReadOnlyProgram {
     package static func reexecute(_ arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) throws(Errno) {
         if isOwn { return }
         let program = try open("/proc/self/exe")
-        try check(ck_execveat(program.rawValue, "", arguments, environ, CInt(AT_EMPTY_PATH)))
+        // A program of a detached mount has no path, so Swift would look for its crash reporter below the working directory.
+        let setting = "SWIFT_BACKTRACE=enable=no,swift-backtrace=/"
+        var environment: [UnsafeMutablePointer<CChar>?] = []
+        var next = environ
+        while let entry = next.pointee {
+            if strncmp(entry, setting, 16) != 0 { environment.append(entry) }
+            next += 1
+        }
+        let own = strdup(setting)
+        defer { free(own) }
+        environment += [own, nil]
+        try check(ck_execveat(program.rawValue, "", arguments, environment, CInt(AT_EMPTY_PATH)))
     }
 
     /// Keeps others from reading this process's memory and descriptors. See: man 2 prctl, PR_SET_DUMPABLE.

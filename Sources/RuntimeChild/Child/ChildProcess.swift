@@ -18,9 +18,7 @@ struct ChildProcess {
     /// /proc of the host, opened while the host's mounts are there, when something must be written to it.
     let hostProc: SharedDescriptor?
     /// What an OCI runtime command asks for; the defaults are a supervised launch.
-    var command = CommandLaunch() { didSet { isCommand = true } }
-    /// Whether a command launches: it may have been started with signals ignored, where a shim has reset them.
-    private var isCommand = false
+    var command = CommandLaunch()
     /// Whether its OOM score was set before it was born, or by the launcher.
     var hasScore = false
     /// The pid that hooks are told: the launcher's number of this process.
@@ -76,7 +74,7 @@ struct ChildProcess {
         // First with all privileges, for a directory only root may enter.
         let entered = isThere ? 0 : unsafe ck_chdir(plan.workingDirectory)
         ck_umask(plan.umask)
-        if isCommand { ck_reset_signals() } else { ck_empty_signal_mask() }
+        if command.resetsSignals { ck_reset_signals() } else { ck_empty_signal_mask() }
         if !plan.noNewPrivileges {
             try parkAndFilter(image)
         }

@@ -8,6 +8,8 @@ package struct CommandLaunch: Sendable {
     package var startGate: SharedDescriptor?
     /// How many descriptors from 3 on the program is handed.
     package var preservedDescriptors: UInt32 = 0
+    /// Whether the launcher ignores more signals than SIGPIPE, which is set back in any case: the program ignores none.
+    package var resetsSignals = false
     /// Stay in the caller's session keyring.
     package var keepsSessionKeyring = false
     /// Change the root by chroot(2) where pivot_root(2) cannot: on an initial ramfs. What was mounted before stays reachable for

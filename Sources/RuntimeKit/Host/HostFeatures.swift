@@ -38,6 +38,8 @@ public struct HostFeatures: Sendable, Hashable {
     /// Bits of the effective and of the permitted and bounding sets.
     package var effective: UInt64
     package var available: UInt64
+    /// Signals that whoever started this process had it ignore: bit 0 is signal 1.
+    var ignoredSignals: UInt64 = 0
 
     /// Something this host lacks, and what to do about it.
     public struct Missing: Sendable, Hashable, CustomStringConvertible {
@@ -75,7 +77,8 @@ public struct HostFeatures: Sendable, Hashable {
             hasSeccompFilters: HostFile.exists("/proc/sys/kernel/seccomp/actions_avail") || status.contains("\nSeccomp_filters:"),
             hasAppArmor: HostFile.trimmed("/sys/module/apparmor/parameters/enabled") == "Y",
             hasSELinux: HostFile.exists("/sys/fs/selinux/enforce"), lastCapability: last,
-            effective: set("CapEff", in: status), available: set("CapPrm", in: status) & set("CapBnd", in: status))
+            effective: set("CapEff", in: status), available: set("CapPrm", in: status) & set("CapBnd", in: status),
+            ignoredSignals: set("SigIgn", in: status))
     }
 
     private static func set(_ name: String, in status: String) -> UInt64 {

@@ -32,6 +32,7 @@ struct Creation {
     let bundle: BundleConfiguration
     let plan: LaunchPlan
     let hooks: ContainerHooks
+    private let ignoresSignals: Bool
     private(set) var record: ContainerRecord
 
     /// Reads the bundle and compiles it: nothing is made yet.
@@ -51,6 +52,7 @@ struct Creation {
         var plan = try compiler.compile(
             configuration, container: id, root: .directory(rootfs), cgroupParent: runtime.cgroupParent(for: configuration))
         plan.flavour = .oci
+        ignoresSignals = compiler.features.ignoresSignals
         hooks = try ContainerHooks(configuration.hooks)
         self.plan = plan
         record = ContainerRecord(
@@ -79,6 +81,7 @@ struct Creation {
         if let cgroup = plan.cgroup { try runtime.cgroups.prepare(for: cgroup) }
         var command = CommandLaunch()
         command.preservedDescriptors = options.preservedDescriptors
+        command.resetsSignals = ignoresSignals
         command.keepsSessionKeyring = options.keepsSessionKeyring
         command.mayChroot = options.mayChroot
         if waitsForStart { command.startGate = try gate() }

@@ -27,6 +27,7 @@ extension CommandRuntime {
             namespaces: record.containerkit.namespaces, root: nil)
         var command = CommandLaunch()
         command.preservedDescriptors = options.preservedDescriptors
+        command.resetsSignals = compiler.features.ignoresSignals
         let launched: LaunchedProcess
         do throws(LaunchFailure) { launched = try Launcher.exec(plan, in: container, streams: nil, command: command) } catch {
             throw RuntimeError(error, of: plan, container: id)

@@ -112,3 +112,8 @@ public struct CommandRuntime: Sendable {
         return compiler
     }
 }
+
+extension HostFeatures {
+    /// Whether a program would start with signals ignored, other than SIGPIPE.
+    var ignoresSignals: Bool { ignoredSignals & ~(UInt64(1) << UInt64(SIGPIPE - 1)) != 0 }
+}

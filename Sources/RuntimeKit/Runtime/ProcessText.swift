@@ -3,11 +3,7 @@ internal import OCIModel
 
 /// A process of the configuration as the specification writes it.
 enum ProcessText {
-    /// - Throws: `RuntimeError.Code.unsupportedField` for what is not written.
-    static func json(_ process: RuntimeConfiguration.Process) throws(RuntimeError) -> String {
-        if process.scheduler != nil { throw .unsupported("process.scheduler") }
-        if process.ioPriority != nil { throw .unsupported("process.ioPriority") }
-        if process.execCPUAffinity != nil { throw .unsupported("process.execCPUAffinity") }
+    static func json(_ process: RuntimeConfiguration.Process) -> String {
         var members: [(String, JSONValue)] = [("cwd", .string(process.cwd))]
         func strings(_ name: String, _ list: [String]?) { if let list { members.append((name, .array(list.map { .string($0) }))) } }
         strings("args", process.args)
@@ -36,7 +32,27 @@ enum ProcessText {
             }
             members.append(("rlimits", .array(list)))
         }
+        if let scheduler = process.scheduler { members.append(("scheduler", Self.scheduler(scheduler))) }
+        if let priority = process.ioPriority {
+            let level = priority.priority.map { [("priority", JSONValue.integer(Int64($0)))] } ?? []
+            members.append(("ioPriority", .object([("class", .string(priority.class))] + level)))
+        }
+        if let affinity = process.execCPUAffinity {
+            let lists = [("initial", affinity.initial), ("final", affinity.final)]
+            members.append(("execCPUAffinity", .object(lists.compactMap { name, list in list.map { (name, .string($0)) } })))
+        }
         return JSONValue.object(members).text()
+    }
+
+    private static func scheduler(_ scheduler: RuntimeConfiguration.Scheduler) -> JSONValue {
+        var members: [(String, JSONValue)] = [("policy", .string(scheduler.policy))]
+        if let nice = scheduler.nice { members.append(("nice", .integer(Int64(nice)))) }
+        if let priority = scheduler.priority { members.append(("priority", .integer(Int64(priority)))) }
+        if let flags = scheduler.flags { members.append(("flags", .array(flags.map { .string($0) }))) }
+        for (name, time) in [("runtime", scheduler.runtime), ("deadline", scheduler.deadline), ("period", scheduler.period)] {
+            if let time { members.append((name, .unsigned(time))) }
+        }
+        return .object(members)
     }
 
     private static func user(_ user: RuntimeConfiguration.User) -> JSONValue {

@@ -66,7 +66,7 @@ struct ProcessFile: Sendable {
     var path: String { "/proc/self/fd/\(descriptor.rawValue)" }
 
     init(_ process: RuntimeConfiguration.Process) throws(RuntimeError) {
-        let text = try ProcessText.json(process)
+        let text = ProcessText.json(process)
         do throws(Errno) {
             let file = try OwnedDescriptor.scratch(named: "process")
             try file.write(Array(text.utf8))
