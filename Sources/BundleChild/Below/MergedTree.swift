@@ -1,5 +1,5 @@
 package import CLinux
-package import Glibc
+internal import Glibc
 package import LinuxSystem
 package import SystemPackage
 

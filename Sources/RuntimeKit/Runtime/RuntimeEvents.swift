@@ -1,4 +1,4 @@
-public import OCIModel
+internal import OCIModel
 
 /// Something that happened to a container.
 public enum RuntimeEvent: Sendable, Hashable {

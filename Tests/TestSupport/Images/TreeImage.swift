@@ -1,4 +1,4 @@
-package import Testing
+import Testing
 
 /// Images of the kinds that tools get wrong, each a stack of archives, lowest first.
 package struct TreeImage: CustomTestStringConvertible, Sendable {
