@@ -29,19 +29,24 @@ enum Pull {
             configuration.durability = isDurable ? .perImage : .none
         } operation: { engine in
             let memory = MemoryWatch()
-            let layers = Mutex<[String]>([])
             let start = ContinuousClock.now
-            let result = try await engine.images.pullTimed(image, policy: .always) { progress in
-                if case .unpacking(.finished(let index, let layer)) = progress {
-                    let line = "layer \(index) after \(ContinuousClock.now - start), itself \(layer.duration)"
-                    layers.withLock { $0.append(line) }
-                }
-            }
+            let events = TransferEvents()
+            async let layers = Self.ends(of: events, since: start)
+            let result = try await engine.images.pullTimed(image, policy: .always, progress: events)
             let time = ContinuousClock.now - start
             print("memory \(memory.end()) KiB")
             print("time \(time), download \(result.timings.download), unpack \(result.unpacking)")
-            for line in layers.withLock({ $0 }) { print(line) }
+            for line in await layers { print(line) }
         }
+    }
+
+    /// When each blob was there, and unpacked if it is a layer.
+    private static func ends(of events: TransferEvents, since start: ContinuousClock.Instant) async -> [String] {
+        var lines: [String] = []
+        for await event in events {
+            if case .blob(let digest, .done) = event { lines.append("\(digest) after \(ContinuousClock.now - start)") }
+        }
+        return lines
     }
 }
 
