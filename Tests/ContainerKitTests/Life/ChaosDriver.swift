@@ -93,7 +93,8 @@ final class ChaosDriver {
         // The list of children may leave some out while others of them end (proc(5)): for all of them, one by one.
         let candidates = !victims.includesShim ? [] : spawnerWasKilled || victims == .all ? Self.processes() : forks
         let shims = candidates.filter { Self.command($0).hasPrefix(mine) }
-        let forked = victims == .all ? candidates.filter { ProcessView($0).parent == spawner } : []
+        // A spare that has got its request just now is a shim that has no name yet, and may be the last of a spawner that was killed before.
+        let forked = victims == .all ? candidates.filter { ProcessView($0).parent == spawner || Self.command($0) == "ck-spare" } : []
         let instant = Self.monotonic()
         if victims.includesHost { Glibc.kill(host.pid, SIGKILL) }
         if victims.includesSpawner, let spawner { Glibc.kill(spawner, SIGKILL) }
@@ -109,8 +110,10 @@ final class ChaosDriver {
     }
 
     private func spawner(of host: Int32) -> Int32? {
-        if let known, known.host == host, Self.command(known.spawner) == "ck-spawner" { return known.spawner }
-        guard let found = Self.children(of: host).first(where: { Self.command($0) == "ck-spawner" }) else { return nil }
+        // One that was killed keeps its name until it is reaped.
+        func lives(_ pid: Int32) -> Bool { Self.command(pid) == "ck-spawner" && ProcessView(pid).state != "Z" }
+        if let known, known.host == host, lives(known.spawner) { return known.spawner }
+        guard let found = Self.children(of: host).first(where: lives) else { return nil }
         known = (host, found)
         return found
     }
