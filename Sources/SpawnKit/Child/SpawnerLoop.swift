@@ -55,7 +55,7 @@ struct SpawnerLoop: ~Copyable {
             if count == 0 { try makeSpare() }
             if polled[1].revents != 0 { try reap() }
             if polled[0].revents != 0 {
-                guard let message = try control.receive() else { return }
+                guard let message = try control.receive() else { return endSpare() }
                 try serve(message)
             }
         }
@@ -169,6 +169,13 @@ struct SpawnerLoop: ~Copyable {
         }
         spare = SpareRole(pid: pid, socket: near)
         spareFailed = false
+    }
+
+    /// Before the spawner ends: what it leaves to the machine's init may lie there until that looks.
+    private mutating func endSpare() {
+        guard let spare = spare.take() else { return }
+        ck_kill(spare.pid, SIGKILL)
+        _ = try? ReapedProcess.wait(for: .pid(spare.pid), blocking: true)
     }
 
     /// In the fork: nothing of the spawner or of a sibling stays open.
