@@ -81,6 +81,8 @@ final class ChaosDriver {
         guard let host else { return nil }
         let name = target.name
         let mine = victims == .all ? "ck-shim:" + token : String("ck-shim:\(name)".prefix(15))
+        // It must make no other spawner meanwhile.
+        if victims == .all { Glibc.kill(host.pid, SIGSTOP) }
         // Children of the spawner are quickly found; once a spawner was killed, its shims are anybody's.
         let spawner = self.spawner(of: host.pid)
         // What it forks between the look and the kill would be nobody's victim.
@@ -113,7 +115,8 @@ final class ChaosDriver {
         // One that was killed keeps its name until it is reaped.
         func lives(_ pid: Int32) -> Bool { Self.command(pid) == "ck-spawner" && ProcessView(pid).state != "Z" }
         if let known, known.host == host, lives(known.spawner) { return known.spawner }
-        guard let found = Self.children(of: host).first(where: lives) else { return nil }
+        // Not the list of children, which may leave some out while others of them end (proc(5)).
+        guard let found = Self.processes().first(where: { lives($0) && ProcessView($0).parent == host }) else { return nil }
         known = (host, found)
         return found
     }
