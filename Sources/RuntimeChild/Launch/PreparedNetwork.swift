@@ -17,7 +17,8 @@ package enum PreparedNetwork {
         return made
     }
 
-    /// Has a plan join `network` instead of making a network namespace, where it wants one that belongs to the caller's user namespace.
+    /// Has a plan join one more namespace, the last of those it joins, instead of making a network namespace, where it wants one that belongs
+    /// to the caller's user namespace.
     /// - Returns: whether it does.
     static func give(to plan: inout NamespacePlan) -> Bool {
         guard plan.new & ck_CLONE_NEWNET != 0, plan.new & ck_CLONE_NEWUSER == 0, plan.joinedTypes & ck_CLONE_NEWUSER == 0 else {

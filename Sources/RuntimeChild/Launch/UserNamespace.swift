@@ -46,9 +46,9 @@ enum UserNamespace {
     ///   - process: its directory in /proc.
     static func write(_ plan: NamespacePlan, pid: CInt, in process: borrowing OwnedDescriptor) throws(Errno) {
         for (helper, mappings, own) in [
-            (IDMapHelper.user, plan.userMappings, geteuid()), (.group, plan.groupMappings, getegid()),
+            (IDMapProgram.user, plan.userMappings, geteuid()), (.group, plan.groupMappings, getegid()),
         ] {
-            if IDMapHelper.isNeeded(for: mappings, own: own) {
+            if IDMapProgram.isNeeded(for: mappings, own: own) {
                 try helper.write(mappings, pid: pid)
             } else {
                 try ControlFile.write(lines(mappings), to: helper == .user ? "uid_map" : "gid_map", in: process.rawValue)

@@ -76,9 +76,9 @@ struct NamespaceCompiler {
 
     /// Without privileges the kernel lets a process map its own id, and nothing else.
     private func helper(
-        _ helper: IDMapHelper, _ mappings: [NamespacePlan.IDMapping], own: UInt32, _ field: String
+        _ helper: IDMapProgram, _ mappings: [NamespacePlan.IDMapping], own: UInt32, _ field: String
     ) throws(RuntimeError) {
-        if !IDMapHelper.isNeeded(for: mappings, own: own) || helper.path != nil { return }
+        if !IDMapProgram.isNeeded(for: mappings, own: own) || helper.path != nil { return }
         throw .hostLacks(
             field, "maps other ids than this process's own, \(own), which takes \(helper.rawValue)(1)",
             advice: "Install it (package uidmap) and give this user ranges in /etc/subuid and /etc/subgid, or map \(own) alone.")

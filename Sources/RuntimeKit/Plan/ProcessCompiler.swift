@@ -103,7 +103,7 @@ struct ProcessCompiler {
             return
         }
         let mappings = try NamespaceCompiler.mappings(configuration.linux?.gidMappings, "linux.gidMappings")
-        plan.keepsGroups = !IDMapHelper.isNeeded(for: mappings, own: features.groupID)
+        plan.keepsGroups = !IDMapProgram.isNeeded(for: mappings, own: features.groupID)
         if plan.keepsGroups, !plan.additionalGroups.isEmpty {
             throw .invalid(
                 "process.user.additionalGids", "groups cannot be set where only the own group is mapped and this process has no privileges",

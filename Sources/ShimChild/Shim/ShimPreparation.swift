@@ -3,8 +3,9 @@ internal import LinuxSystem
 internal import RuntimeChild
 internal import SystemPackage
 
-/// What a shim has ahead of its request. The process has one thread, so it needs no lock.
+/// What a shim has ahead of its request.
 enum ShimPreparation {
+    // Unsafe to the compiler only: a spawner and its forks have one thread for ever, so nobody else can look at it.
     private nonisolated(unsafe) static var network: SharedDescriptor?
 
     static func prepare(isSpare: Bool) {

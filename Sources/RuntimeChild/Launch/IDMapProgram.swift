@@ -4,7 +4,7 @@ internal import SystemPackage
 
 /// Programs of the host that map ids for users without privileges, as far as /etc/subuid and /etc/subgid allow.
 /// See: man 1 newuidmap.
-package enum IDMapHelper: String, Sendable {
+package enum IDMapProgram: String, Sendable {
     case user = "newuidmap"
     case group = "newgidmap"
 
