@@ -118,7 +118,7 @@ extension ContainerEngine {
             record.healthCheck = configuration.healthCheck ?? HealthCheck(image.defaults.healthcheck)
             record.reapsChildren = configuration.reapsChildren ? true : nil
             record.labels = configuration.labels
-            record.createdAt = Self.now()
+            record.createdAt = KernelClock.realtime()
             record.outputFileSize = configuration.outputFileSize
             let isDurable = configuration.life == .durable
             if isDurable || configuration.isShared { try record.write(to: directory.record) }
@@ -156,12 +156,6 @@ extension ContainerEngine {
             throw ContainerError(.configurationRefused, .option("reapsChildren"), "it needs a pid namespace of its own")
         }
         plan.process.reapsChildren = true
-    }
-
-    static func now() -> Int64 {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
-        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
     }
 
     /// Without root, containers are refused with what works without.

@@ -127,9 +127,5 @@ extension Shim {
     }
 
     /// Nanoseconds since 1970.
-    static func now() -> Int64 {
-        var time = timespec()
-        unsafe clock_gettime(CLOCK_REALTIME, &time)
-        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
-    }
+    static func now() -> Int64 { KernelClock.realtime() }
 }

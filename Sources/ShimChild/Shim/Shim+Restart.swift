@@ -32,11 +32,7 @@ struct ShimRestart {
     mutating func clear() { due = nil }
 
     /// By a clock that nobody sets.
-    private static func now() -> Int64 {
-        var time = timespec()
-        unsafe clock_gettime(CLOCK_MONOTONIC, &time)
-        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
-    }
+    private static func now() -> Int64 { KernelClock.monotonic() }
 }
 
 extension Shim {
