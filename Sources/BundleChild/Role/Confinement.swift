@@ -1,4 +1,5 @@
 internal import CLinux
+internal import Glibc
 internal import LinuxSystem
 
 /// What the unpacker gives up before it looks at the first hostile byte.

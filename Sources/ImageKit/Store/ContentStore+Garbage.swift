@@ -1,4 +1,5 @@
 internal import CLinux
+internal import Glibc
 internal import LinuxSystem
 public import OCIModel
 internal import SystemPackage

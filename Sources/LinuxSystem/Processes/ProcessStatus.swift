@@ -1,4 +1,5 @@
 internal import CLinux
+internal import Glibc
 package import SystemPackage
 
 /// How a process ended.

@@ -1,4 +1,5 @@
 internal import CLinux
+internal import Glibc
 
 /// Resource limits that are nobody's in particular: what a process gets that must not have those of the program it was made by.
 package enum StandardLimits {

@@ -1,4 +1,5 @@
 internal import CLinux
+internal import Glibc
 
 /// The present time as RFC 3339 with nanoseconds, in UTC; the text of a second is made once.
 package struct LogTime {
