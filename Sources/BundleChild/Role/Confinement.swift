@@ -22,7 +22,7 @@ enum Confinement {
         limit(CInt(RLIMIT_NOFILE.rawValue), 4096)
         limit(CInt(RLIMIT_FSIZE.rawValue), limits.fileSize)
         limit(CInt(RLIMIT_DATA.rawValue), limits.memory + (2 << UInt64(min(limits.zstdWindowLog, 31))))
-        if ck_unshare(UInt64(CLONE_NEWNS)) == 0 { _ = unsafe ck_mount("none", "/", nil, UInt(MS_REC | MS_SLAVE), nil) }
+        if ck_unshare(UInt64(CLONE_NEWNS)) == 0 { _ = unsafe ck_mount("none", "/", nil, UInt(ck_MS_REC | ck_MS_SLAVE), nil) }
         _ = ck_landlock_confine(staging, layers)
         _ = ck_capset(capabilities, capabilities, 0)
         _ = ck_filter_unpacker()
