@@ -6,7 +6,7 @@ enum CgroupTree {
     /// Every cgroup whose path holds this word counts; test parents carry it in their names.
     static let word = "containerkit"
 
-    /// - Parameter isExclusive: counts what bears the names of others, too.
+    /// - Parameter isExclusive: counts what bears the names of others, too, and dying cgroups of v1's hierarchy of memory.
     static func read(mounts: [MountLine], isExclusive: Bool) -> Set<Leak> {
         var leaks: Set<Leak> = []
         for hierarchy in mounts where hierarchy.type == "cgroup" || hierarchy.type == "cgroup2" {
@@ -18,7 +18,9 @@ enum CgroupTree {
                 for directory in directories where directory.lastComponent?.string.contains(word) == true {
                     leaks.formUnion(counted(directory.string, dyingDescendants(of: directory)))
                 }
-            } else if let total = total(of: hierarchy) {
+            } else if isExclusive || !isMemory(hierarchy), let total = total(of: hierarchy) {
+                // What pins a cgroup (a dead process, a cgroup namespace) does so in every hierarchy. That of memory keeps one for page
+                // cache too, which was charged to who read a file first and stays as long as anybody uses the file.
                 leaks.formUnion(counted(hierarchy.target, total - all.count - 1, isMachineWide: true))
             }
         }
@@ -52,7 +54,7 @@ enum CgroupTree {
     static func reclaim() {
         try? Files.write("3", to: "/proc/sys/vm/drop_caches")
         warmUp()
-        for hierarchy in MountTable.read() where hierarchy.type == "cgroup" && hierarchy.options.contains("memory") {
+        for hierarchy in MountTable.read() where hierarchy.type == "cgroup" && isMemory(hierarchy) {
             for directory in [FilePath(hierarchy.target)] + descendants(of: FilePath(hierarchy.target)).filter({ $0.string.contains(word) })
             {
                 try? Files.write("0", to: directory.appending("memory.force_empty"))
@@ -81,6 +83,8 @@ enum CgroupTree {
     private static func counted(_ place: String, _ count: Int, isMachineWide: Bool = false) -> [Leak] {
         count > 0 ? (1...count).map { Leak(.dyingCgroup, "\(place) #\($0)", isMachineWide: isMachineWide) } : []
     }
+
+    private static func isMemory(_ hierarchy: MountLine) -> Bool { hierarchy.options.split(separator: ",").contains("memory") }
 
     private static func dyingDescendants(of directory: FilePath) -> Int {
         let text = (try? Files.text(directory.appending("cgroup.stat"))) ?? ""

@@ -11,7 +11,8 @@ package import Testing
 /// `containerkit` in their path and dying ones below them, its own descriptors, its descendants and other processes of its executable,
 /// their namespaces, keyrings named `ck…`, sockets they listen on, files under `roots`. Figures that the kernel gives only for the whole
 /// machine (dying cgroups of v1, other keyrings) count as well, as long as no other engine or test program is seen at work: a dying cgroup
-/// of theirs would look like ours. `CONTAINERKIT_TEST_EXCLUSIVE=1` counts them in any case, set and empty it never does.
+/// of theirs would look like ours. `CONTAINERKIT_TEST_EXCLUSIVE=1` counts them in any case, and those of v1's hierarchy of memory, which
+/// page cache may keep past any wait; set and empty it never does.
 package struct LeakCheck: Sendable {
     /// Directories whose files count: stores, state directories.
     package var roots: [FilePath]
