@@ -1,4 +1,6 @@
 import ContainerKit
+import Foundation
+import SystemPackage
 import TestSupport
 import Testing
 
@@ -54,6 +56,41 @@ struct DefaultsTests {
                 """
             let result = try await fixture.engine.run(fixture.directory, ["sh", "-c", script])
             #expect(result.standardOutput == "1\n1\n")
+        }
+    }
+
+    /// Each of Docker's masked and read-only paths that this kernel has is covered, and by what covers it there.
+    @Test func everyMaskedAndReadOnlyPathIsCovered() async throws {
+        let masked = [
+            "/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list",
+            "/proc/timer_stats", "/proc/sched_debug", "/proc/scsi", "/sys/firmware", "/sys/devices/virtual/powercap",
+        ]
+        let readOnly = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"]
+        try await EngineFixture.with { fixture in
+            let table = try await fixture.engine.run(fixture.directory, ["cat", "/proc/self/mountinfo"]).standardOutput
+            func mount(_ path: String) -> (root: Substring, options: [Substring], type: Substring)? {
+                let lines = table.split(separator: "\n").map { $0.split(separator: " ") }
+                return lines.last { $0.count > 9 && $0[4] == path }.map { fields in
+                    let rest = fields.drop { $0 != "-" }.dropFirst()
+                    return (fields[3], fields[5].split(separator: ","), rest.first ?? "")
+                }
+            }
+            var found = 0
+            for path in masked where Files.exists(FilePath(path)) {
+                let cover = try #require(mount(path), "\(path) is not masked")
+                let isDirectory = (try? FileManager.default.attributesOfItem(atPath: path)[.type] as? FileAttributeType) == .typeDirectory
+                if isDirectory {
+                    #expect(cover.type == "tmpfs" && cover.options.contains("ro"), "\(path): \(cover)")
+                } else {
+                    #expect(cover.root == "/null", "\(path): \(cover)")
+                }
+                found += 1
+            }
+            #expect(found >= 3)
+            for path in readOnly where Files.exists(FilePath(path)) {
+                let cover = try #require(mount(path), "\(path) is writable")
+                #expect(cover.type == "proc" && cover.options.contains("ro"), "\(path): \(cover)")
+            }
         }
     }
 
