@@ -27,6 +27,10 @@ enum Defaults {
 
     static let readonlyPaths = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"]
 
+    /// Every user of the container may listen on any port of its network namespace, and ping: a program that runs as another user than root
+    /// needs no capability for port 80.
+    static let networkParameters = ["net.ipv4.ip_unprivileged_port_start": "0", "net.ipv4.ping_group_range": "0 2147483647"]
+
     /// Nothing but: mknod of anything, null, zero, full, tty, random, urandom, console, ptmx, and ptys. (/dev/fuse and tun are not.)
     static let deviceRules: [RuntimeConfiguration.DeviceRule] = [
         .init(allow: false, access: "rwm"),

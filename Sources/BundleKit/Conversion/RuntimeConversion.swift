@@ -90,7 +90,10 @@ public struct RuntimeConversion: Sendable {
             case .unconfined: nil
             case .custom(let profile): profile
             }
-        linux.sysctl = options.sysctls.isEmpty ? nil : options.sysctls
+        // A network namespace of its own has parameters of its own; one that is joined belongs to others.
+        let parameters = options.network == .none ? Defaults.networkParameters : [:]
+        let sysctls = parameters.merging(options.sysctls) { $1 }
+        linux.sysctl = sysctls.isEmpty ? nil : sysctls
         linux.maskedPaths = Defaults.maskedPaths
         linux.readonlyPaths = Defaults.readonlyPaths
 

@@ -33,7 +33,8 @@ public struct BundleOptions: Sendable, Hashable {
     public var network = BundleNetwork.none
     /// Limits of setrlimit(2): none by default.
     public var resourceLimits: [RuntimeConfiguration.ResourceLimit] = []
-    /// Namespaced kernel parameters.
+    /// Namespaced kernel parameters. In a network namespace of its own every user may listen on ports below 1024 and ping by default, as
+    /// Docker sets it (`net.ipv4.ip_unprivileged_port_start`, `net.ipv4.ping_group_range`); what is given here wins.
     public var sysctls: [String: String] = [:]
     /// Score added to the out-of-memory killer's, -1000…1000. 0 by default.
     public var oomScoreAdjustment = 0

@@ -38,7 +38,8 @@ public struct ContainerConfiguration: Sendable, Hashable {
     public var security = BundleSecurity()
     /// What it sees of the network: nothing but loopback by default.
     public var network = Network.none
-    /// Namespaced kernel parameters.
+    /// Namespaced kernel parameters. In a network namespace of its own every user may listen on ports below 1024 and ping by default, as
+    /// Docker sets it (`net.ipv4.ip_unprivileged_port_start`, `net.ipv4.ping_group_range`); what is given here wins.
     public var sysctls: [String: String] = [:]
     /// Score added to the out-of-memory killer's, -1000…1000.
     public var oomScoreAdjustment = 0

@@ -108,6 +108,20 @@ struct DefaultsTests {
         }
     }
 
+    @Test func everyUserListensOnLowPortsAndPings() async throws {
+        try await EngineFixture.with { fixture in
+            let files = "cd /proc/sys/net/ipv4 && cat ip_unprivileged_port_start ping_group_range"
+            let listens = "(sleep 0.2; true) | timeout 1 nc -l -p 80 -w 1; echo $?"
+            let result = try await fixture.engine.run(fixture.directory, ["sh", "-c", "\(files); \(listens)"]) { $0.user = "1000" }
+            #expect(result.standardOutput.hasPrefix("0\n0\t2147483647\n"))
+            #expect(!result.standardError.contains("denied"), "\(result.standardError)")
+            let own = try await fixture.engine.run(fixture.directory, ["sh", "-c", files]) {
+                $0.sysctls["net.ipv4.ip_unprivileged_port_start"] = "80"
+            }
+            #expect(own.standardOutput == "80\n0\t2147483647\n")
+        }
+    }
+
     @Test func namespacesAreItsOwn() async throws {
         try await EngineFixture.with { fixture in
             try await fixture.engine.withContainer(fixture.directory) {
