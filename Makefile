@@ -22,6 +22,7 @@ check:
 	@.ci/check-imports
 	@.ci/check-length
 	@.ci/check-leaks-checked
+	@.ci/check-promises
 
 bench:
 	@.ci/install all

@@ -168,7 +168,7 @@ let package = Package(
         ),
         .testTarget(
             name: "ContainerKitTests",
-            dependencies: ["ContainerKit", "TestSupport", "OCIModel", "LinuxSystem", "SpawnKit", nioCore, nioPosix, system]
+            dependencies: ["ContainerKit", "TestSupport", "OCIModel", "LinuxSystem", "SpawnKit", nioCore, nioPosix, crypto, system]
         ),
         .testTarget(name: "ContainerTestingTests", dependencies: ["ContainerTesting", "ContainerKit", "TestSupport", system]),
     ]

@@ -12,7 +12,7 @@ import Testing
 struct HostKillTests {
     /// Everything of a throwaway container is gone within two seconds: processes and cgroups by its shim, and what had no
     /// shim yet by the next sweep.
-    @Test func throwawayContainersAreGone() async throws {
+    @Test func promise6WhatAKilledHostLeftIsSwept() async throws {
         try await Self.withProbe("throwaway") { probe in
             var phases: [String: Int] = [:]
             var generator = SeededGenerator(probe.seed)

@@ -8,7 +8,7 @@ import Testing
 struct UnprivilegedShimTests {
     private static let user: UInt32 = 65534
 
-    @Test(arguments: ["shim", "program"]) func containersRunAndEndWithTheirKeepers(_ killed: String) async throws {
+    @Test(arguments: ["shim", "program"]) func promise5WithoutPrivilegesTheyEndWithTheirKeepers(_ killed: String) async throws {
         try await TestDirectory.with { directory in
             let root = directory.appending("root")
             try TestRootFileSystem.make(at: root)

@@ -59,20 +59,20 @@ struct ShimStreams {
             held.input = pipe.writing
             input = try pipe.reading.duplicate()
         } else {
-            input = try end(plans.input, given)
+            input = try end(plans.input, given, uid: uid, gid: gid)
         }
         let output: OwnedDescriptor
         if plans.output == .pipe {
             output = try outputPipe(uid: uid, gid: gid, &held.output)
         } else {
-            output = try end(plans.output, given)
+            output = try end(plans.output, given, uid: uid, gid: gid)
         }
         let error: OwnedDescriptor
         switch plans.error {
         case .pipe: error = try outputPipe(uid: uid, gid: gid, &held.error)
         case .sameAsOutput: error = try output.duplicate()
         case .file where plans.error == plans.output: error = try output.duplicate()
-        default: error = try end(plans.error, given)
+        default: error = try end(plans.error, given, uid: uid, gid: gid)
         }
         return StandardStreams(input: input, output: output, error: error)
     }
@@ -85,13 +85,20 @@ struct ShimStreams {
         return try pipe.writing.duplicate()
     }
 
-    private static func end(_ plan: StreamPlan, _ given: [SharedDescriptor]) throws(Errno) -> OwnedDescriptor {
+    private static func end(_ plan: StreamPlan, _ given: [SharedDescriptor], uid: UInt32, gid: UInt32) throws(Errno) -> OwnedDescriptor {
         switch plan {
         case .null: return try OwnedDescriptor.open("/dev/null", flags: O_RDWR)
         case .descriptor(let index):
             guard Int(index) < given.count else { throw .badFileDescriptor }
             return try given[Int(index)].duplicate()
-        case .file(let path): return try OwnedDescriptor.open(path, flags: O_WRONLY | O_APPEND | O_CREAT, mode: 0o600)
+        case .file(let path):
+            let file = try OwnedDescriptor.open(path, flags: O_WRONLY | O_APPEND | O_CREAT, mode: 0o600)
+            var status = stat()
+            // As a pipe does, it belongs to the container's user, unless it is one that somebody wrote to before.
+            if uid != 0 || gid != 0, unsafe ck_fstat(file.rawValue, &status) == 0, status.st_size == 0, status.st_uid == geteuid() {
+                try check(ck_fchown(file.rawValue, uid, gid))
+            }
+            return file
         case .pipe, .sameAsOutput: throw .invalidArgument
         }
     }

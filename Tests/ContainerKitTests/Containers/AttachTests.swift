@@ -5,7 +5,7 @@ import Testing
 @Suite(.serialized, .needsRoot, .tags(.privileged), .leakChecked)
 struct AttachTests {
     /// Promise 2: a stream has one reader; another is told who that is, and taking over is explicit and told.
-    @Test func aStreamHasOneReader() async throws {
+    @Test func promise2AStreamHasOneReader() async throws {
         try await EngineFixture.with { fixture in
             let container = try await fixture.engine.start(fixture.directory) {
                 $0.command = ["sh", "-c", "while read line; do echo got $line; done"]
@@ -39,7 +39,7 @@ struct AttachTests {
     }
 
     /// In stream mode a reader that goes in order loses nothing to the one that comes after it.
-    @Test func aGracefulDetachLosesNothing() async throws {
+    @Test func promise3AGracefulDetachLosesNothing() async throws {
         try await EngineFixture.with { fixture in
             let count = 200_000
             let container = try await fixture.engine.start(fixture.directory) {
@@ -73,7 +73,7 @@ struct AttachTests {
     }
 
     /// A terminal with a logger: left and found again, by any number of programs.
-    @Test func aLoggedTerminalIsFoundAgain() async throws {
+    @Test func promise3ALoggedTerminalIsFoundAgain() async throws {
         try await EngineFixture.with { fixture in
             let container = try await fixture.engine.start(fixture.directory) {
                 $0.command = ["sh"]

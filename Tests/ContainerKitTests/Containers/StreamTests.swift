@@ -16,7 +16,7 @@ struct StreamTests {
     }
 
     /// A reader that stalls shows as a container that is blocked on its output; reading on, it gets everything.
-    @Test func aReaderThatStallsBlocksTheContainer() async throws {
+    @Test func promise3AReaderThatStallsBlocksTheContainer() async throws {
         try await EngineFixture.with { fixture in
             try await fixture.engine.withContainer(fixture.directory) {
                 $0.command = ["seq", "200000"]
@@ -68,7 +68,7 @@ struct StreamTests {
     }
 
     /// The file keeps what was asked for, its offsets stay, and a reader is told what it lost.
-    @Test func theOutputFileIsBounded() async throws {
+    @Test func promise3TheOutputFileIsBounded() async throws {
         try await EngineFixture.with { fixture in
             let container = try await fixture.engine.start(fixture.directory) {
                 $0.command = ["sh", "-c", "seq -w 3000000; sleep 1; echo end; exec sleep 1000"]
@@ -105,7 +105,7 @@ struct StreamTests {
 
     static let forms: [LogOptions.Form] = [.json, .cri]
 
-    @Test(arguments: forms) func aLoggerKeepsTimesAndStreams(form: LogOptions.Form) async throws {
+    @Test(arguments: forms) func promise3ALoggerKeepsTimesAndStreams(form: LogOptions.Form) async throws {
         try await EngineFixture.with { fixture in
             let container = try await fixture.engine.start(fixture.directory) {
                 $0.command = ["sh", "-c", #"echo 'a "quoted" \ line'; echo error >&2; sleep 0.2; printf '\001end'"#]
@@ -132,7 +132,7 @@ struct StreamTests {
     }
 
     /// A follower that reads while files are rotated misses no line; afterwards there are as many files as were asked for.
-    @Test func rotationLosesNothingToAFollower() async throws {
+    @Test func promise3RotationLosesNothingToAFollower() async throws {
         try await EngineFixture.with { fixture in
             let container = try await fixture.engine.start(fixture.directory) {
                 $0.command = [

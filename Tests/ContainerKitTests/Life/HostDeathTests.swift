@@ -38,7 +38,7 @@ struct HostExample {
 @Suite(.serialized, .needsRoot, .tags(.privileged), .leakChecked, .enabled(if: hostBase == nil))
 struct HostDeathTests {
     /// SIGKILL of the host; Ctrl-C and a hang-up, which reach its whole process group.
-    @Test(arguments: [SIGKILL, SIGINT, SIGHUP]) func throwawayGoesAndDurableStays(signal: Int32) async throws {
+    @Test(arguments: [SIGKILL, SIGINT, SIGHUP]) func promise4ThrowawayGoesAndDurableStays(signal: Int32) async throws {
         try await withCleanup { cleanup in
             let base = try cleanup.directory("host")
             try TestRootFileSystem.make(at: base.appending("rootfs"))

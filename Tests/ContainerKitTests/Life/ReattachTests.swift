@@ -32,7 +32,7 @@ struct ReaderExample {
 @Suite(.serialized, .needsRoot, .tags(.privileged), .leakChecked, .enabled(if: readerBase == nil))
 struct ReattachTests {
     /// In file mode a reader that is killed at any moment misses no byte and sees none twice, however fast they come.
-    @Test func aKilledReaderSeesEachLineOnce() async throws {
+    @Test func promise3AKilledReaderSeesEachLineOnce() async throws {
         try await EngineFixture.with { fixture in
             let count = 7_000_000
             let container = try await fixture.engine.start(fixture.directory) {
@@ -98,7 +98,7 @@ struct ReattachTests {
     }
 
     /// Promise 1, its last part: after a reboot the run directory is empty, and a container has ended with a status that nobody knows.
-    @Test func afterARebootItHasEndedUnknown() async throws {
+    @Test func promise1AfterARebootItHasEndedUnknown() async throws {
         try await EngineFixture.with { fixture in
             let container = try await fixture.engine.start(fixture.directory) {
                 $0.name = ContainerID("rebooted")

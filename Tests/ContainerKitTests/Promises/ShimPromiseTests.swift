@@ -3,8 +3,8 @@ import Glibc
 import TestSupport
 import Testing
 
-/// What a shim promises, one test after the other as the architecture counts them (1.2). The second promise's lease and the modes are in
-/// `AttachTests`, `StreamTests` and `ReattachTests`, the fourth in `HostDeathTests`.
+/// What a shim promises, as the guide "Supervision" counts it: each promise has tests named after it, and `.ci/check-promises` compares the
+/// names with the table there. Some stand where the rest of their subject is tested.
 @Suite(.serialized, .needsRoot, .tags(.privileged), .leakChecked)
 struct ShimPromiseTests {
     @Test func promise1TheRecordIsWrittenBeforeAnyoneIsTold() async throws {
@@ -60,6 +60,23 @@ struct ShimPromiseTests {
             for _ in 0..<200 where kill(pid, 0) == 0 { try await Task.sleep(for: .milliseconds(5)) }
             #expect(kill(pid, 0) != 0)
             try await container.delete()
+        }
+    }
+
+    /// Inside they have other numbers.
+    @Test func promise5PidsAreThoseOfTheHost() async throws {
+        try await EngineFixture.with { fixture in
+            try await fixture.engine.withContainer(fixture.directory) {
+                $0.command = ["sleep", "1001"]
+                $0.isShared = true
+            } operation: { container in
+                let pid = try #require(container.pid)
+                #expect(ProcessView(pid).text("cmdline") == "sleep\u{0}1001\u{0}")
+                let process = try await container.execStream(["sleep", "1002"]) { $0.output = .discard }
+                #expect(ProcessView(process.pid).text("cmdline") == "sleep\u{0}1002\u{0}")
+                try await process.signal(.kill)
+                #expect(try await process.wait() == .signaled(.kill))
+            }
         }
     }
 
