@@ -60,7 +60,9 @@ import Testing
                 let running = path.removingLastComponent().appending("running")
                 try Files.write("", to: running)
                 let collector = try ChildProcess(
-                    Command(["sh", "-c", "while [ -e \(running) ]; do sleep 0.1; done | \(probe) \(path) collect"]))
+                    Command([
+                        "sh", "-c", "while [ -e \"$0\" ]; do sleep 0.1; done | \"$1\" \"$2\" collect", running.string, probe, path.string,
+                    ]))
                 let workers = try (0..<16).map { worker in
                     try ChildProcess(Command([probe, path.string, "churn", address, "\(worker)", "50", "\(seed)"]))
                 }
