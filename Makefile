@@ -3,11 +3,12 @@
 # make check    format, imports, lengths: what needs no build
 # make bench    all benchmark scenarios, into Benchmarks/Results/latest.json
 # make chaos    500 kills of host programs, helpers and supervisors at random instants; as root, about half an hour
+# make fuzz     a minute for each fuzz target
 # make engines Podman, containerd and Docker drive ckrun; as root
 # make docs     the documentation, into .build/documentation
 # make format   rewrites the sources in the project's format
 
-.PHONY: demo test check bench docs format guest chaos engines
+.PHONY: demo test check bench docs format guest chaos fuzz engines
 
 demo:
 	@.ci/install demo
@@ -32,6 +33,12 @@ chaos:
 	@.ci/install all
 	@swift build --build-tests
 	@CONTAINERKIT_CHAOS_KILLS=$${CONTAINERKIT_CHAOS_KILLS:-500} swift test --skip-build --no-parallel --filter ChaosTests
+
+# A failure prints its seed: CONTAINERKIT_FUZZ_SEED=… CONTAINERKIT_FUZZ_SECONDS=0 repeats it.
+fuzz:
+	@.ci/install all
+	@swift build --build-tests
+	@CONTAINERKIT_FUZZ_SECONDS=$${CONTAINERKIT_FUZZ_SECONDS:-60} swift test --skip-build --no-parallel --filter FuzzTests
 
 engines:
 	@.ci/install engines

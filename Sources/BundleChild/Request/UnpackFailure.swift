@@ -34,7 +34,7 @@ package struct UnpackFailure: Error, Sendable, Hashable {
         case forbiddenAttribute = 14
         /// A kind of entry that a layer cannot hold (a device 0:0, which is overlay's whiteout).
         case unsupportedEntry = 15
-        /// A whiteout whose name names nothing.
+        /// A whiteout that names nothing, or a name with `.wh.` that would be something else than a whiteout.
         case badWhiteout = 16
         /// A hard link to a path that neither this layer nor one below has, or to a directory.
         case missingLinkTarget = 17

@@ -7,6 +7,7 @@ extension LayerWriter {
     /// file. One whose target is nowhere yet waits for the end: the archive may bring it later, or the layers below may have it.
     func makeHardLink(_ name: [UInt8], _ path: EntryPath, target: [UInt8], _ entry: TarEntry) throws(UnpackFailure) {
         let target = try EntryPath(target, limits: limits)
+        try refuseMarks(in: target.components, entry.name)
         guard let targetName = target.components.last else { throw UnpackFailure(.missingLinkTarget, entry: entry.name) }
         // Only what is known now: a parent that the target's name takes for granted is not made before the target is known.
         guard let source = try walk(target.components.dropLast(), entry, inventing: below != nil) else {

@@ -30,7 +30,10 @@ extension LayerWriter {
             hops += 1
             if hops > 40 { throw UnpackFailure(.linkLoop, entry: entry.name) }
             if target.first == UInt8(ascii: "/") { depth = 0 }
-            rest += target.split(separator: UInt8(ascii: "/")).map(Array.init).reversed()
+            let parts = target.split(separator: UInt8(ascii: "/")).map(Array.init)
+            // Else a parent would be invented under a name that means a removal.
+            try refuseMarks(in: parts, entry.name)
+            rest += parts.reversed()
         }
         while let name = rest.popLast() {
             if name.elementsEqual(".".utf8) { continue }

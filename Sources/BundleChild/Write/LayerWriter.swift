@@ -61,16 +61,16 @@ final class LayerWriter {
         guard report.entries <= limits.entries else { throw UnpackFailure(.tooManyEntries, entry: entry.name) }
         let path = try EntryPath(entry.name, limits: limits)
         try checkAttributes(entry)
+        // In a directory of aufs's bookkeeping: it means no more than the directory itself.
+        for component in path.components.dropLast() where try Whiteout(component, entry: entry.name) == .ignored { return }
         guard let name = path.components.last else {
             // The root itself. As anything but a directory it would be nonsense.
             guard case .directory = entry.kind else { throw UnpackFailure(.unsupportedEntry, entry: entry.name) }
             directories[[]]?.attributes = entry.attributes
             return
         }
+        try refuseMarks(in: path.components.dropLast(), entry.name)
         if let whiteout = try Whiteout(name, entry: entry.name) { return try apply(whiteout, path, entry) }
-        for component in path.components.dropLast() where try Whiteout(component, entry: entry.name) != nil {
-            throw UnpackFailure(.badWhiteout, entry: entry.name)
-        }
         switch entry.kind {
         case .file:
             guard entry.size >= 0, UInt64(entry.size) <= limits.fileSize else { throw UnpackFailure(.tooLarge, entry: entry.name) }
@@ -99,6 +99,11 @@ final class LayerWriter {
         case .fifo: try makeNode(name, path, entry, type: FileType.fifo, device: 0)
         case .other: throw UnpackFailure(.unsupportedEntry, entry: entry.name)
         }
+    }
+
+    /// A name that means a removal is that of nothing else: it would be taken for one by whoever makes a layer of what is here.
+    func refuseMarks(in components: some Sequence<[UInt8]>, _ entry: [UInt8]) throws(UnpackFailure) {
+        for component in components where try Whiteout(component, entry: entry) != nil { throw UnpackFailure(.badWhiteout, entry: entry) }
     }
 
     private func checkAttributes(_ entry: TarEntry) throws(UnpackFailure) {

@@ -24,7 +24,7 @@ extension BundleError {
             case .attributesTooLarge: (.limitExceeded, "Its extended attributes are too large. \(detail)")
             case .forbiddenAttribute: (.hostileLayer, "The extended attribute \(detail) has a name that none can have.")
             case .unsupportedEntry: (.hostileLayer, "A layer cannot hold an entry of this kind or owner.")
-            case .badWhiteout: (.hostileLayer, "The whiteout names nothing.")
+            case .badWhiteout: (.hostileLayer, "A name that stands for a removal (`.wh.…`) names nothing, or is used for something else.")
             case .missingLinkTarget: (.hostileLayer, "The hard link's target \(detail) is no file of this layer or of one below.")
             case .parentNotDirectory: (.hostileLayer, "A parent of it is no directory.")
             case .linkLoop: (.hostileLayer, "Too many symbolic links lie on the way to it.")

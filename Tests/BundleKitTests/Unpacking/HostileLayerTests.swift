@@ -113,13 +113,49 @@ struct HostileLayerTests {
         }
     }
 
-    @Test(arguments: [".wh.", ".wh..", ".wh...", "d/.wh.", ".wh.d/x"])
+    @Test(arguments: [".wh.", ".wh..", ".wh...", "d/.wh.", ".wh.d/x", ".wh.d/.wh.x", ".wh..wh..opq/x", "d/.wh.a/.wh..wh..opq"])
     func `whiteouts of nothing are refused`(_ path: String) async throws {
         try await bench { bench throws in
             var archive = TarArchive()
             archive.directory("d")
             archive.file(path)
             #expect(try bench.failure(archive)?.code == .badWhiteout)
+        }
+    }
+
+    /// Whoever makes a layer of what lies here would take such a name for a removal.
+    @Test(arguments: [".wh.x", "d/.wh.x/y", "/.wh..wh..opq", ".wh..wh.aufs/z"], [true, false])
+    func `no link makes a mark the name of something`(_ target: String, _ isBelow: Bool) async throws {
+        try await bench { bench throws in
+            var link = TarArchive()
+            link.symbolicLink("l", to: target)
+            if isBelow { try bench.add(link) }
+            var archive = isBelow ? TarArchive() : link
+            archive.file("l/file", text: "x")
+            for isKnown in [true, false] {
+                guard case .failed(let failure) = try bench.unpack(archive.finished(), lowerIsKnown: isKnown, settles: true) else {
+                    Issue.record("it was accepted")
+                    return
+                }
+                #expect(failure.code == .badWhiteout)
+            }
+            var hard = TarArchive()
+            hard.file("file", text: "x")
+            hard.hardLink("h", to: target)
+            #expect(try bench.failure(hard)?.code == .badWhiteout)
+        }
+    }
+
+    @Test func `what lies in aufs's own directories means nothing`() async throws {
+        try await bench { bench throws in
+            var archive = TarArchive()
+            archive.directory(".wh..wh.plnk")
+            archive.file(".wh..wh.plnk/123.45", text: "x")
+            archive.directory(".wh..wh.orph/.wh.a")
+            archive.file(".wh..wh.aufs")
+            archive.file("file", text: "x")
+            try bench.add(archive)
+            #expect(Files.names(in: bench.path(0)) == ["file"])
         }
     }
 

@@ -1,0 +1,26 @@
+import Glibc
+
+/// How long a fuzz target runs: `CONTAINERKIT_FUZZ_SECONDS`, by default one second, and with which seed: `CONTAINERKIT_FUZZ_SEED`, which
+/// repeats a failure: with a duration of 0 nothing but it.
+package enum FuzzRun {
+    /// Calls `body` with one number after another until the time is over, at least once, and prints the first.
+    /// - Returns: how many calls there were.
+    @discardableResult
+    package static func run(_ target: String, _ body: (UInt64) throws -> Void) rethrows -> Int {
+        let seed = number("CONTAINERKIT_FUZZ_SEED") ?? .random(in: 0...UInt64(UInt32.max))
+        let end = ContinuousClock.now + .seconds(Int64(number("CONTAINERKIT_FUZZ_SECONDS") ?? 1))
+        print("Fuzzing of \(target) begins at seed \(seed)")
+        var count = 0
+        repeat {
+            try body(seed &+ UInt64(count))
+            count += 1
+        } while ContinuousClock.now < end
+        print("Fuzzing of \(target): \(count) inputs")
+        return count
+    }
+
+    /// Whether it runs so long that every kind of input must have come.
+    package static var isWhole: Bool { number("CONTAINERKIT_FUZZ_SECONDS") != 0 }
+
+    private static func number(_ variable: String) -> UInt64? { getenv(variable).flatMap { UInt64(String(cString: $0)) } }
+}
