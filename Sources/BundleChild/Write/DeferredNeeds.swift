@@ -21,6 +21,8 @@ struct DeferredNeeds {
         /// The layers below are not asked: this layer hides them there, or they do not have it.
         var targetIsHidden: Bool
         var entry: TarEntry
+        /// Whether a later entry had the name when the archive ended; nil where that is not the question, since the layers below were known.
+        var isReplaced: Bool?
     }
 
     /// In the order in which they were made: parents before what is in them.
@@ -49,6 +51,9 @@ struct DeferredNeeds {
         assumptions[index].takesAttributes = false
         assumptions[index].isAmbiguous = true
     }
+
+    /// Whether a directory of this layer was invented, and the archive has not listed it since.
+    func isAssumed(_ key: [UInt8]) -> Bool { indexes[key].map { assumptions[$0].takesAttributes } ?? false }
 
     /// Nothing is assumed any more: the layers below are known.
     mutating func forgetAssumptions() {

@@ -65,13 +65,17 @@ extension LayerWriter {
         deferred.links = []
         for pending in links {
             guard let name = pending.path.components.last, let targetName = pending.target.components.last else { continue }
-            let parent = try enter(pending.path.components.dropLast(), pending.entry)
-            let own = physicalPath(of: name)
-            // Something that came later has the name.
-            let existing = try system(pending.entry.name) { () throws(Errno) in try FileCalls.status(name, at: parent.rawValue) }
-            if let existing, !FileCalls.isWhiteout(existing) { continue }
+            // Also for a link that is not made: where the layers below were known, its target's parents are there already.
             let source = try enter(pending.target.components.dropLast(), pending.entry)
             let physical = physicalPath(of: targetName)
+            let parent = try enter(pending.path.components.dropLast(), pending.entry)
+            let own = physicalPath(of: name)
+            let existing = try system(pending.entry.name) { () throws(Errno) in try FileCalls.status(name, at: parent.rawValue) }
+            if let existing, !FileCalls.isWhiteout(existing) {
+                // Something that came later has the name; or what was moved here in settling, and would have followed the link.
+                if pending.isReplaced == false { throw UnpackFailure(.belowNeeded, entry: pending.entry.name) }
+                continue
+            }
             let missing = UnpackFailure(.missingLinkTarget, entry: pending.entry.name, detail: Self.joined(pending.target))
             if own == physical { throw missing }
             let status = try system(pending.entry.name) { () throws(Errno) in try FileCalls.status(targetName, at: source.rawValue) }
@@ -85,6 +89,22 @@ extension LayerWriter {
                 throw missing
             }
             try link(targetName, in: source, to: name, in: parent, pending.target, pending.entry.name)
+        }
+    }
+
+    /// Notes which of the links that wait were replaced by later entries. The layers below are not known yet.
+    /// - Throws: `.belowNeeded` where an entry went through the name of one: where it leads is known only now.
+    func noteReplacedLinks() throws(UnpackFailure) {
+        for index in deferred.links.indices {
+            let link = deferred.links[index]
+            deferred.links[index].isReplaced = false
+            guard let name = link.path.components.last,
+                let parent = try walk(link.path.components.dropLast(), link.entry, inventing: false)
+            else { continue }
+            let status = try system(link.entry.name) { () throws(Errno) in try FileCalls.status(name, at: parent.rawValue) }
+            guard let status, !FileCalls.isWhiteout(status) else { continue }
+            if deferred.isAssumed(key(of: name)) { throw UnpackFailure(.belowNeeded, entry: link.entry.name) }
+            deferred.links[index].isReplaced = true
         }
     }
 

@@ -12,6 +12,7 @@ extension LayerWriter {
     /// Puts right what was assumed, now that the layers below are known: the layer becomes what unpacking in order would have made of it.
     /// - Throws: `.belowNeeded` where that takes the archive's order, which is lost.
     func settle(on below: MergedTree) throws(UnpackFailure) {
+        try noteReplacedLinks()
         self.below = below
         report.neededBelow = true
         lastParent = nil

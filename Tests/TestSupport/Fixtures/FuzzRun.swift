@@ -1,14 +1,15 @@
 import Glibc
 
-/// How long a fuzz target runs: `CONTAINERKIT_FUZZ_SECONDS`, by default one second, and with which seed: `CONTAINERKIT_FUZZ_SEED`, which
-/// repeats a failure: with a duration of 0 nothing but it.
+/// How long a fuzz target runs: `CONTAINERKIT_FUZZ_SECONDS` (`make fuzz`: 60), each time with other inputs; by default one second, with the
+/// same inputs each time. `CONTAINERKIT_FUZZ_SEED` repeats a failure, with a duration of 0 nothing but it.
 package enum FuzzRun {
     /// Calls `body` with one number after another until the time is over, at least once, and prints the first.
     /// - Returns: how many calls there were.
     @discardableResult
     package static func run(_ target: String, _ body: (UInt64) throws -> Void) rethrows -> Int {
-        let seed = number("CONTAINERKIT_FUZZ_SEED") ?? .random(in: 0...UInt64(UInt32.max))
-        let end = ContinuousClock.now + .seconds(Int64(number("CONTAINERKIT_FUZZ_SECONDS") ?? 1))
+        let seconds = number("CONTAINERKIT_FUZZ_SECONDS")
+        let seed = number("CONTAINERKIT_FUZZ_SEED") ?? (seconds == nil ? 1 : .random(in: 0...UInt64(UInt32.max)))
+        let end = ContinuousClock.now + .seconds(Int64(seconds ?? 1))
         print("Fuzzing of \(target) begins at seed \(seed)")
         var count = 0
         repeat {
