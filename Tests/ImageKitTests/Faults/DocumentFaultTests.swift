@@ -1,7 +1,8 @@
-import ImageKit
 import OCIModel
 import TestSupport
 import Testing
+
+@testable import ImageKit
 
 @Suite("Manifests and indexes that make no sense", .serialized)
 struct DocumentFaultTests {
@@ -68,6 +69,39 @@ struct DocumentFaultTests {
         try await document(.malformedDocument, manifest { $0.replace(digest, with: escape) })
         try await document(.malformedDocument, manifest { $0.replace(#""size":10"#, with: #""size":-1"#) })
         try await document(.malformedDocument, manifest { $0.replace(#""size":10"#, with: #""size":1e30"#) })
+    }
+
+    /// Two members of one name: some readers take the first, others the last.
+    @Test func duplicateMembers() async throws {
+        try await document(
+            .malformedDocument, manifest { $0.replace(#"{"schemaVersion":2,"#, with: #"{"schemaVersion":2,"schemaVersion":2,"#) })
+        try await document(.malformedDocument, manifest { $0.replace(#""size":10"#, with: #""size":10,"size" : 11"#) })
+        // Spelt in another way.
+        try await document(.malformedDocument, manifest { $0.replace(#""layers":["#, with: #""l\u0061yers":[],"layers":["#) })
+        #expect(DuplicateMembers.first(in: Array(#"{"a":{"a":[{"b":1},{"b":2}]},"b":"\"a\":","c":["a","a"]}"#.utf8)) == nil)
+        #expect(DuplicateMembers.first(in: Array(#"{"a":[],"b":{"x":{},"x":1}}"#.utf8)) == "x")
+        for text in ["", "{", "\"", "{\"a\\", "]]}}", "{\"a\":1,\"a", "{\"\\u00"] { _ = DuplicateMembers.first(in: Array(text.utf8)) }
+    }
+
+    /// Layers that are to be fetched from elsewhere are refused, and an address in a descriptor is never asked.
+    @Test func foreignLayers() async throws {
+        for type in ["docker.image.rootfs.foreign.diff.tar.gzip", "oci.image.layer.nondistributable.v1.tar+gzip"] {
+            try await document(.unsupportedMediaType, manifest { $0.replace("oci.image.layer.v1.tar", with: type) })
+        }
+        try await withCleanup { cleanup in
+            let elsewhere = try await ScriptedServer()
+            cleanup.add { await elsewhere.stop() }
+            try await withPullFixture { fixture in
+                let layer = fixture.image.layers[0]
+                let digest = #""digest":"\#(ScriptedImage.digest(layer))""#
+                var text = String(decoding: fixture.image.manifest, as: UTF8.self)
+                text.replace(digest, with: digest + #","urls":["http://\#(elsewhere.address)/layer"]"#)
+                fixture.publish(Array(text.utf8), tag: "1")
+                fixture.override(PullFixture.blobPath(layer), .status(404))
+                try await fixture.expectFailure(.notFound, naming: ScriptedImage.digest(layer), missing: layer)
+                #expect(elsewhere.requests.isEmpty)
+            }
+        }
     }
 
     @Test func deepNesting() async throws {

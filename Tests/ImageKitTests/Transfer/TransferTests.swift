@@ -54,6 +54,33 @@ import Testing
         }
     }
 
+    /// Podman loads what we write, and we load what it saves, in both of its forms.
+    @Test(.needsRoot, .leakChecked, .tags(.privileged), .needsPrograms("podman"), arguments: ["docker-archive", "oci-archive"])
+    func podman(_ format: String) async throws {
+        try await withImage { fixture in
+            let archive = fixture.path("ours.tar")
+            try await fixture.copier.save([fixture.name], of: fixture.store, to: archive)
+            let podman = [
+                "podman", "--root", fixture.path("podman/root").string, "--runroot", fixture.path("podman/run").string, "--tmpdir",
+                fixture.path("podman/tmp").string, "--storage-driver", "vfs", "--cgroup-manager", "cgroupfs",
+            ]
+            func run(_ arguments: String...) throws -> Command.Result {
+                let result = try Command(podman + arguments, timeout: .seconds(120)).run()
+                #expect(result.status == 0, "podman \(arguments): \(result.standardError)")
+                return result
+            }
+            #expect(try run("load", "-i", archive.string).standardOutput.contains(fixture.name.description))
+            #expect(try run("images", "--no-trunc", "--quiet").standardOutput.contains(fixture.image.id.description))
+            let theirs = fixture.path("theirs.tar")
+            _ = try run("save", "--format", format, "-o", theirs.string, fixture.name.description)
+            let second = try ContentStore(at: fixture.path("second"), durability: .none)
+            #expect(try await fixture.copier.load(theirs, into: second).map(\.description) == [fixture.name.description])
+            let image = try #require(try second.image(fixture.name))
+            #expect(image.configuration.rootfs == fixture.image.configuration.rootfs)
+            #expect(try second.verify().isClean)
+        }
+    }
+
     /// What we read of what skopeo, umoci and tar write.
     @Test func whatOthersWrite() async throws {
         try await withImage { fixture in

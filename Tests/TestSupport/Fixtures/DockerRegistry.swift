@@ -10,9 +10,24 @@ package final class DockerRegistry {
         /// Basic authentication, name and password.
         package var credentials: (user: String, password: String)?
 
-        package init(tls: Bool = false, credentials: (user: String, password: String)? = nil) {
+        /// Tokens of a service, for the audience `reg`, issued by `test`.
+        package var token: TokenService?
+
+        /// Where tokens come from, and the certificate of the key that signs them.
+        package struct TokenService: Sendable {
+            package var realm: String
+            package var bundle: FilePath
+
+            package init(realm: String, bundle: FilePath) {
+                self.realm = realm
+                self.bundle = bundle
+            }
+        }
+
+        package init(tls: Bool = false, credentials: (user: String, password: String)? = nil, token: TokenService? = nil) {
             self.tls = tls
             self.credentials = credentials
+            self.token = token
         }
     }
 
@@ -50,6 +65,9 @@ package final class DockerRegistry {
             let passwords = try Command.run("htpasswd", "-Bbn", credentials.user, credentials.password).output
             try Files.write(passwords, to: directory.appending("htpasswd"))
             lines.append("auth: {htpasswd: {realm: test, path: \(directory)/htpasswd}}")
+        }
+        if let token = options.token {
+            lines.append("auth: {token: {realm: '\(token.realm)', service: reg, issuer: test, rootcertbundle: \(token.bundle)}}")
         }
         let configuration = directory.appending("config.yml")
         try Files.write(lines.joined(separator: "\n") + "\n", to: configuration)
