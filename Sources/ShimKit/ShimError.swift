@@ -7,7 +7,7 @@ public struct ShimError: Error, Sendable {
     public struct Code: Sendable, Hashable {
         enum Value: Hashable {
             case launchFailed, spawnFailed, alreadyExists, notFound, wrongState, busy, supervisorLost, streamFailed
-            case commandFailed, stateUnreadable, removalFailed, closed, cancelled
+            case commandFailed, stateUnreadable, incompatibleVersion, removalFailed, closed, cancelled
         }
         let value: Value
 
@@ -31,6 +31,8 @@ public struct ShimError: Error, Sendable {
         public static let commandFailed = Code(value: .commandFailed)
         /// A file of the container's state makes no sense.
         public static let stateUnreadable = Code(value: .stateUnreadable)
+        /// Another version of this package made the container, and the two do not understand each other. It runs on.
+        public static let incompatibleVersion = Code(value: .incompatibleVersion)
         /// The container has ended, but something of it could not be removed; the next start of an engine tries again.
         public static let removalFailed = Code(value: .removalFailed)
         /// The engine has been shut down.

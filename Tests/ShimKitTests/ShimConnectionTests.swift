@@ -41,4 +41,27 @@ import Testing
         }
         #expect(events == [Self.last])
     }
+
+    /// A newer shim tells of things that this program does not know.
+    @Test func anUnknownEventEndsNothing() async throws {
+        let unknown = ShimEvent.unknown(kind: 250, payload: [1, 2, 3])
+        let events = try await Self.events { _, far in
+            try far.withDescriptor { (socket) throws(Errno) in
+                try socket.send(unknown.encode())
+                try socket.send(Self.last.encode())
+            }
+        }
+        #expect(events == [unknown, Self.last])
+    }
+
+    /// What makes no sense at all ends the connection.
+    @Test func nonsenseEndsIt() async throws {
+        let events = try await Self.events { _, far in
+            try far.withDescriptor { (socket) throws(Errno) in
+                try socket.send(Array(Self.last.encode().dropLast()))
+                try socket.send(Self.last.encode())
+            }
+        }
+        #expect(events == [])
+    }
 }

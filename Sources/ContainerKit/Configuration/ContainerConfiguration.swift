@@ -57,6 +57,8 @@ public struct ContainerConfiguration: Sendable, Hashable {
     public var outputFileSize = ByteCount.mebibytes(64)
     /// Whether it is started again when it has ended; its supervisor does that, no program has to run for it.
     public var restart = RestartPolicy.never
+    /// By when it has to be ready after a start, or it is killed and the start throws `.notReady`. None by default; refused with `run`.
+    public var startDeadline: StartDeadline?
     /// How to ask whether it is well; nil takes the image's HEALTHCHECK, and `HealthCheck.none` asks nothing.
     public var healthCheck: HealthCheck?
     /// Process 1 is an init of this package instead of the program: it reaps orphans, hands signals on and ends with the program's code

@@ -56,12 +56,13 @@ public final class Container: Sendable {
 
     // MARK: life
 
-    /// Starts a container of `create`.
-    /// - Throws: `.launchFailed`, `.notRunning` when it runs already.
+    /// Starts a container of `create`; with a start deadline, returns when it is ready.
+    /// - Throws: `.launchFailed`, `.notRunning` when it runs already; `.notReady` after its start deadline: it has ended then.
     public func start() async throws(ContainerError) {
         try await translated { () throws(ShimError) in try await supervised.start() }
         input.begin(supervised)
         beginHealthChecks()
+        try await meetStartDeadline()
     }
 
     /// Waits until its first process ends.

@@ -32,6 +32,7 @@ struct ContainerRecord: Codable, Sendable {
     /// Nanoseconds since 1970.
     var createdAt: Int64?
     var outputFileSize: ByteCount?
+    var startDeadline: StartDeadline?
 
     /// For lists.
     var details: [String: String] {

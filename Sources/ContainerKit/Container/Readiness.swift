@@ -3,8 +3,8 @@ internal import ShimKit
 internal import Synchronization
 
 /// When a container counts as ready.
-public struct ReadyStrategy: Sendable, Hashable {
-    enum Kind: Hashable {
+public struct ReadyStrategy: Sendable, Hashable, Codable {
+    enum Kind: Hashable, Codable {
         case listening(UInt16)
         case logLine(String)
         case command([String])

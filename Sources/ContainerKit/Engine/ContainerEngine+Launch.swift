@@ -31,6 +31,7 @@ extension ContainerEngine {
         try expectOpen()
         let id = configuration.name ?? Self.randomID()
         let plan = try StreamSetup(configuration, form)
+        try configuration.expectMeetableDeadline(plan, collects: form.collects)
         let (prepared, supervised) = try await blocking { () throws(ContainerError) in
             let prepared = try self.prepare(image, configuration, id, plan)
             var launch = prepared.launch
@@ -65,7 +66,9 @@ extension ContainerEngine {
         let container = Container(
             supervised, image: image.name, record: prepared.record, stopSignal: prepared.stopSignal,
             gracePeriod: configuration.stopGracePeriod, input: input, engine: self)
-        if !form.isParked { container.beginHealthChecks() }
+        if form.isParked { return container }
+        container.beginHealthChecks()
+        do throws(ContainerError) { try await container.meetStartDeadline() } catch { throw await container.removed(after: error) }
         return container
     }
 
@@ -120,6 +123,7 @@ extension ContainerEngine {
             record.labels = configuration.labels
             record.createdAt = KernelClock.realtime()
             record.outputFileSize = configuration.outputFileSize
+            record.startDeadline = configuration.startDeadline
             let isDurable = configuration.life == .durable
             if isDurable || configuration.isShared { try record.write(to: directory.record) }
 

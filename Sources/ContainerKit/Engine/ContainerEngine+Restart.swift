@@ -12,10 +12,12 @@ extension ContainerEngine {
     ///
     /// - Returns: the container of the new run; the old value tells of the old one.
     /// - Throws: `.notFound`; `.notRunning` where it still runs; `.configurationRefused` where its streams were given by the program that
-    ///   made it.
+    ///   made it; `.notReady` after its start deadline: it has ended then.
     public func restart(_ container: Container) async throws(ContainerError) -> Container {
         try await restart(container.id)
-        return try await reattach(container.id)
+        let container = try await reattach(container.id)
+        try await container.meetStartDeadline()
+        return container
     }
 
     private func restart(_ id: ContainerID) async throws(ContainerError) {
@@ -110,8 +112,19 @@ extension ContainerEngine {
             else { continue }
             do throws(ContainerError) { try await restart(id) } catch {
                 configuration.logger.error("Container \(id) could not be started again: \(error)")
+                continue
             }
+            // Nobody waits for it here.
+            if record.startDeadline != nil { Task { await self.watchStart(of: id) } }
         }
+    }
+
+    private func watchStart(of id: ContainerID) async {
+        do throws(ContainerError) {
+            let container = try await reattach(id)
+            defer { container.detach() }
+            try await container.meetStartDeadline()
+        } catch { configuration.logger.error("Container \(id) did not become ready: \(error)") }
     }
 
     private func exists(_ id: ContainerID) async throws(ContainerError) -> Bool {

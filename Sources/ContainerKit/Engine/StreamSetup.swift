@@ -79,6 +79,14 @@ struct StreamSetup: Sendable {
         }
     }
 
+    /// Whether this program can see what the container writes.
+    var isReadable: Bool {
+        switch output {
+        case .automatic, .stream, .file, .log: true
+        case .collect, .discard, .inherit, .descriptors: false
+        }
+    }
+
     /// What the logger is asked for, if there is one.
     var logOptions: LogOptions? { if case .log(let options) = output { options } else { nil } }
 

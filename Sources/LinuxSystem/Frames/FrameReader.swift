@@ -69,6 +69,12 @@ package struct FrameReader: Sendable {
         return elements
     }
 
+    /// What is left, whatever it is.
+    package mutating func readRest() -> [UInt8] {
+        defer { position = bytes.count }
+        return Array(bytes[position...])
+    }
+
     package func finish() throws(FrameError) {
         if remaining != 0 { throw .trailingBytes }
     }

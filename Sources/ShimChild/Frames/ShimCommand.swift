@@ -26,6 +26,8 @@ package enum ShimCommand: Sendable, Hashable {
     case forbidRestart
     /// Kills what still runs, removes everything, and ends the shim.
     case delete
+    /// Of a newer program: answered with ENOSYS.
+    case unknown(kind: UInt8, payload: [UInt8])
 
     package func encode(id: UInt64) -> [UInt8] {
         var writer = FrameWriter(capacity: 64)
@@ -70,6 +72,9 @@ package enum ShimCommand: Sendable, Hashable {
         case .state: writer.append(UInt8(10))
         case .delete: writer.append(UInt8(11))
         case .forbidRestart: writer.append(UInt8(12))
+        case .unknown(let kind, let payload):
+            writer.append(kind)
+            return writer.bytes + payload
         }
         return writer.bytes
     }
@@ -99,7 +104,7 @@ package enum ShimCommand: Sendable, Hashable {
         case 10: command = .state
         case 11: command = .delete
         case 12: command = .forbidRestart
-        default: throw .invalidValue
+        case let kind: command = .unknown(kind: kind, payload: reader.readRest())
         }
         try reader.finish()
         return (id, command)

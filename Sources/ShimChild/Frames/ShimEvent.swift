@@ -22,6 +22,8 @@ package enum ShimEvent: Sendable, Hashable {
     case restarting(count: UInt32, ExitRecord)
     /// Another connection has taken the streams of the process.
     case takenOver(process: UInt32, holder: Int32)
+    /// Of a newer shim, which has more to tell: to be passed over.
+    case unknown(kind: UInt8, payload: [UInt8])
     /// Answer to a command. Descriptors come along for exec, attach and connect.
     case reply(id: UInt64, ShimReply)
 
@@ -65,6 +67,9 @@ package enum ShimEvent: Sendable, Hashable {
             writer.append(UInt8(11))
             writer.append(process)
             writer.append(holder)
+        case .unknown(let kind, let payload):
+            writer.append(kind)
+            return writer.bytes + payload
         }
         return writer.bytes
     }
@@ -86,7 +91,7 @@ package enum ShimEvent: Sendable, Hashable {
         case 9: self = .resumed
         case 10: self = .restarting(count: try reader.read(), try ExitRecord(&reader))
         case 11: self = .takenOver(process: try reader.read(), holder: try reader.read())
-        default: throw .invalidValue
+        case let kind: self = .unknown(kind: kind, payload: reader.readRest())
         }
         try reader.finish()
     }

@@ -3,7 +3,9 @@ package import LinuxSystem
 /// What a shim is made with. Descriptors that come along, in this order: the creator's connection, the host's pidfd,
 /// the container's lock, taken, then those of the streams.
 package struct ShimRequest: Sendable, Hashable {
-    /// Raised with each change of a frame: a shim may be older than the program that attaches to it.
+    /// Raised with each change of a frame that there was before: a shim may be older or newer than the program that attaches to it, and
+    /// who speaks another version is refused before a frame is sent. A new kind of event or command needs no new version: events of an
+    /// unknown kind are passed over, and such commands answered with ENOSYS.
     package static let version: UInt32 = 1
 
     package var containerID: String

@@ -29,6 +29,7 @@ extension Shim {
         case .forbidRestart:
             forbidRestart()
             reply(.done)
+        case .unknown: reply(.failed(Errno(rawValue: ENOSYS)))
         case .delete:
             request.restart = nil
             request.removesItself = true

@@ -2,6 +2,7 @@ internal import Glibc
 internal import JSONCoding
 internal import LinuxSystem
 package import OCIModel
+internal import ShimChild
 
 /// What stands in `run/containers/<id>/state.json`: written once before the container is made, so that whoever finds
 /// the directory later knows what to clean up.
@@ -46,6 +47,8 @@ package struct ContainerState: Sendable, Hashable, Codable {
     /// Nil in what an older version wrote.
     package var creator: Creator?
     package var cgroups: [Cgroup]
+    /// Version of the frames that its shim speaks; nil in what was written when there was one only.
+    package var frames: UInt32?
     /// Removed on delete, before the run directory.
     package var removedDirectories: [String]
     /// For lists: image, command, log file, terminal, … as the layer above likes.
@@ -63,6 +66,7 @@ package struct ContainerState: Sendable, Hashable, Codable {
         self.creator = creator
         self.cgroups = cgroups
         self.removedDirectories = removedDirectories
+        frames = ShimRequest.version
         self.details = details
     }
 
@@ -80,6 +84,7 @@ package struct ContainerState: Sendable, Hashable, Codable {
         var text = "{\"version\":\(version),\"id\":\(JSONValue.quoted(id)),\"bootID\":\(JSONValue.quoted(bootID)),"
         text += "\"createdAt\":\(createdAt),\"isDurable\":\(isDurable),\"removesItself\":\(removesItself),"
         if let creator { text += "\"creator\":{\"pid\":\(creator.pid),\"startTime\":\(creator.startTime)}," }
+        if let frames { text += "\"frames\":\(frames)," }
         text += "\"cgroups\":["
         text += cgroups.map { "{\"path\":\(JSONValue.quoted($0.path)),\"isUnified\":\($0.isUnified)}" }.joined(separator: ",")
         text += "],\"removedDirectories\":["

@@ -132,7 +132,7 @@ package final class SupervisedContainer: Sendable {
         case .takenOver(let process, let holder): state.withLock { $0.streams.removeValue(forKey: process) }?.revoke(holder: holder, of: id)
         case .removed: gone.resolve(nil)
         case .notRemoved(let errno): state.withLock { $0.notRemoved = errno }
-        case .reply: break
+        case .reply, .unknown: break
         case nil: ended()
         }
     }

@@ -70,10 +70,15 @@ extension Supervisor {
     }
 
     /// A container that another program, or an earlier run of this one, made.
-    /// - Throws: `.notFound`; `.stateUnreadable`.
+    /// - Throws: `.notFound`; `.stateUnreadable`; `.incompatibleVersion` where its shim speaks another version of the frames.
     package func reattach(_ id: ContainerID) async throws(ShimError) -> SupervisedContainer {
         let directory = RunDirectory(id, in: run)
         let found = try await find(id)
+        if case .supervised = found.status, let version = found.state.frames, version != ShimRequest.version {
+            throw ShimError(
+                .incompatibleVersion, container: id,
+                "its shim speaks version \(version) of the frames, and this program version \(ShimRequest.version)")
+        }
         let container = SupervisedContainer(found.state, id, directory: directory, supervisor: self)
         do {
             let socket = try await onThread { () throws(ShimError) in try Self.connect(to: directory) }

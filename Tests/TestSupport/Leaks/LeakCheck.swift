@@ -36,8 +36,13 @@ package struct LeakCheck: Sendable {
     /// the first look), the event loops that all users of NIO share.
     package static func warmUp() async {
         for loop in MultiThreadedEventLoopGroup.singleton.makeIterator() { try? await loop.submit {}.get() }
-        try? await Task.sleep(for: .milliseconds(1), clock: .continuous)
-        try? await Task.sleep(for: .milliseconds(1), clock: .suspending)
+        await timers.value
+    }
+
+    /// Once, and long: a time that has passed before anybody waits for it needs no timer of the kernel's, and makes none.
+    private static let timers = Task {
+        try? await Task.sleep(for: .milliseconds(50), clock: .continuous)
+        try? await Task.sleep(for: .milliseconds(50), clock: .suspending)
     }
 
     /// What is there now.
