@@ -34,6 +34,17 @@ let package = Package(
                 .enableUpcomingFeature("ExistentialAny"),
                 .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
             ]),
+        // Containers that stay, driven by the scenarios of `supervision`.
+        .executableTarget(
+            name: "supervise",
+            dependencies: [
+                .product(name: "ContainerKit", package: "container-kit"), .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: [
+                .swiftLanguageMode(.v6),
+                .enableUpcomingFeature("ExistentialAny"),
+                .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+            ]),
         // The same container by the least number of system calls, in C.
         .executableTarget(name: "floor"),
         // Reads a seccomp program back from the kernel.

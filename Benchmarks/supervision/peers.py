@@ -42,6 +42,10 @@ class Podman(Peer):
         os.environ["CONTAINERS_STORAGE_CONF"] = str(self.directory / "storage.conf")
         (self.directory / "storage.conf").write_text(
             f'[storage]\ndriver = "vfs"\nrunroot = "{self.directory}/run"\ngraphroot = "{self.directory}/root"\n')
+        # Where this program may not raise its limits, Podman's own default fails.
+        os.environ["CONTAINERS_CONF"] = str(self.directory / "containers.conf")
+        (self.directory / "containers.conf").write_text(
+            '[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=4096:4096"]\n')
         self.base = ["podman", "--root", self.directory / "root", "--runroot", self.directory / "run", "--tmpdir",
                      self.directory / "tmp", "--cgroup-manager", "cgroupfs", "--runtime", "crun", "--events-backend", "file"]
         command(*self.base, "pull", "-q", f"oci:{setting.layout}:busybox:bench", cwd=setting.work)

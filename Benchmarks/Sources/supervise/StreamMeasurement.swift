@@ -53,8 +53,7 @@ struct StreamMeasurement {
         posix_spawn_file_actions_adddup2(&actions, ends[1], 1)
         for end in ends { posix_spawn_file_actions_addclose(&actions, end) }
         let script = "while :; do /bin/busybox cat \(block); done"
-        var words = ["busybox", "sh", "-c", script].map { strdup($0) }
-        words.append(nil)
+        var words: [UnsafeMutablePointer<CChar>?] = [strdup("busybox"), strdup("sh"), strdup("-c"), strdup(script), nil]
         defer { for word in words { free(word) } }
         var writer: pid_t = 0
         let error = posix_spawn(&writer, "/bin/busybox", &actions, nil, &words, environ)

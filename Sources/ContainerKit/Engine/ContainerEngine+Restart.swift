@@ -16,7 +16,10 @@ extension ContainerEngine {
     public func restart(_ container: Container) async throws(ContainerError) -> Container {
         try await restart(container.id)
         let container = try await reattach(container.id)
-        try await container.meetStartDeadline()
+        do throws(ContainerError) { try await container.meetStartDeadline() } catch {
+            container.detach()
+            throw error
+        }
         return container
     }
 

@@ -1,3 +1,4 @@
+internal import CLinux
 internal import Glibc
 
 /// Clocks of the kernel, in nanoseconds. See: man 2 clock_gettime.

@@ -79,7 +79,7 @@ struct StartDeadlineTests {
                 let error = await #expect(throws: ContainerError.self) { try await other.restart(found) }
                 #expect(error?.code == .notReady)
                 let ended = try await other.reattach(container.id)
-                #expect(ended.exit?.status == .signaled(.kill))
+                #expect(try await ended.wait() == .signaled(.kill))
                 try await ended.delete()
             }
         }
