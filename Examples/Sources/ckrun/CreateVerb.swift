@@ -18,22 +18,31 @@ enum CreateVerb {
         let arguments = try parse(words, "run")
         let runtime = CommandRuntime(root: global.root)
         let id = try Verb.container(arguments, "run")
-        let isDetached = arguments.has("detach")
-        let foreground = isDetached ? nil : Foreground()
-        let process = try attempt("run", arguments) { () throws -> CommandProcess in try runtime.run(id, try options(arguments)) }
+        return try attend(id, "run", arguments, runtime) { try runtime.run(id, try options(arguments)) }
+    }
+
+    /// Makes a process and, unless it is detached, waits for its end and removes the container.
+    static func attend(
+        _ id: ContainerID, _ verb: String, _ arguments: Arguments, _ runtime: CommandRuntime, _ make: () throws -> CommandProcess
+    ) throws -> Int32 {
+        let foreground = arguments.has("detach") ? nil : Foreground()
+        let process = try attempt(verb, arguments, make)
         guard let foreground else { return 0 }
         let status = foreground.wait(for: process)
         if !arguments.has("keep") { try runtime.delete(id, force: true) }
         return status
     }
 
-    private static func parse(_ words: [String], _ verb: String) throws -> Arguments {
+    static func parse(
+        _ words: [String], _ verb: String, switches: Set<String> = [], valued: Set<String> = []
+    ) throws -> Arguments {
         try Arguments(
-            words, verb: verb, switches: ["no-pivot", "no-new-keyring", "no-subreaper", "detach", "keep"],
-            valued: ["bundle", "console-socket", "pidfd-socket", "pid-file", "preserve-fds"], aliases: ["b": "bundle", "d": "detach"])
+            words, verb: verb, switches: switches.union(["no-pivot", "no-new-keyring", "no-subreaper", "detach", "keep"]),
+            valued: valued.union(["bundle", "console-socket", "pidfd-socket", "pid-file", "preserve-fds"]),
+            aliases: ["b": "bundle", "d": "detach"])
     }
 
-    private static func options(_ arguments: Arguments) throws -> RuntimeCreateOptions {
+    static func options(_ arguments: Arguments) throws -> RuntimeCreateOptions {
         var options = RuntimeCreateOptions()
         if let bundle = arguments.value("bundle") { options.bundle = FilePath(bundle) }
         options.pidFile = arguments.value("pid-file").map { FilePath($0) }

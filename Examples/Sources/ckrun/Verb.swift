@@ -33,9 +33,8 @@ enum Verb {
         case "features":
             print(RuntimeFeatures.json())
             return 0
-        case "checkpoint", "restore":
-            throw CommandFailure(
-                "\(options.verb) is not supported: this runtime does not drive criu; take runc or crun for containers that are moved")
+        case "checkpoint": return try CheckpointVerbs.checkpoint(arguments, runtime(options))
+        case "restore": return try CheckpointVerbs.restore(arguments, runtime(options))
         case "--version":
             print("ckrun version 0.1.0\nspec: \(RuntimeConfiguration.specificationVersion)")
             return 0
@@ -56,6 +55,6 @@ enum Verb {
 
     private static let help = """
         usage: ckrun [--root DIR] [--log FILE] [--log-format text|json] [--debug] VERB [OPTION]... [ARGUMENT]...
-          create start run exec kill delete list state ps pause resume update events spec features
+          create start run exec kill delete list state ps pause resume update events checkpoint restore spec features
         """
 }

@@ -9,7 +9,7 @@ public struct RuntimeError: Error, Sendable {
             case unsupportedField, invalidField, hostLacksFeature, notPermitted, executableNotFound, executableNotRunnable
             case workingDirectoryUnusable, mountFailed, cgroupFailed, namespaceFailed, processSetupFailed, seccompFailed
             case resourceExhausted, diedBeforeExec, childCrashed, planRejected
-            case hookFailed, commandFailed, containerNotFound, containerExists, wrongState
+            case hookFailed, commandFailed, checkpointFailed, containerNotFound, containerExists, wrongState
         }
         let value: Value
 
@@ -47,6 +47,8 @@ public struct RuntimeError: Error, Sendable {
         public static let planRejected = Code(value: .planRejected)
         /// The runtime command failed; its message is the reason.
         public static let commandFailed = Code(value: .commandFailed)
+        /// criu did not write the container's processes to files, or not make them from these.
+        public static let checkpointFailed = Code(value: .checkpointFailed)
         /// A hook failed, so the container is not started.
         public static let hookFailed = Code(value: .hookFailed)
         /// No container of that name is under the runtime's root.

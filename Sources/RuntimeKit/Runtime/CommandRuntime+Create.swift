@@ -64,12 +64,17 @@ struct Creation {
 
     @discardableResult
     func launch(waitsForStart: Bool) throws(RuntimeError) -> CommandProcess {
+        try make { () throws(RuntimeError) in try launched(waitsForStart) }
+    }
+
+    /// Makes the container's state, then its process.
+    func make(_ process: () throws(RuntimeError) -> CommandProcess) throws(RuntimeError) -> CommandProcess {
         try directory.make(root: runtime.root)
         do throws(RuntimeError) {
             try directory.write("config.json", bundle.bytes)
             // Names the cgroups before they are made: whatever happens next, `delete` finds them.
             try directory.write("state.json", Array(record.text.utf8))
-            return try launched(waitsForStart)
+            return try process()
         } catch {
             var error = error
             do throws(RuntimeError) { try directory.remove() } catch let second { error.suppressed.append(second) }
@@ -126,9 +131,17 @@ struct Creation {
         return outcome
     }
 
+    /// Those of a restored container, which tell their failure themselves.
+    func runRuntimeHooks(_ pid: Int32) throws(RuntimeError) {
+        if hooks.runtime.isEmpty { return }
+        try ContainerHooks.run(hooks.runtime, state: ContainerHooks.state(record, .creating, pid: pid))
+    }
+
     /// Everything that others are told before the process goes on.
-    private func announce(_ process: LaunchedProcess) throws(RuntimeError) {
+    /// - Parameter namespaces: `CLONE_NEW…` of what a further process joins besides.
+    func announce(_ process: LaunchedProcess, joins namespaces: UInt64 = 0) throws(RuntimeError) {
         var record = record
+        record.containerkit.namespaces |= namespaces
         record.pid = process.pid
         record.containerkit.startTime = ProcessStat(process.pid)?.startTime ?? 0
         try directory.replace(record)

@@ -114,6 +114,18 @@ public struct ContainerRuntime: Sendable {
         try await OwnThread.run { [runtime] in try runtime.statistics(id) }
     }
 
+    /// Writes its processes to files. Throws as `CommandRuntime.checkpoint`.
+    public func checkpoint(_ id: ContainerID, _ options: CheckpointOptions) async throws {
+        try await OwnThread.run { [runtime] in try runtime.checkpoint(id, options) }
+    }
+
+    /// Makes a container from the files of a checkpoint. It goes on when this returns. Throws as `create`.
+    public func restore(
+        _ id: ContainerID, _ options: RuntimeCreateOptions, from checkpoint: CheckpointOptions, streams: Streams = .init()
+    ) async throws {
+        try await command(["restore", "--detach"] + Self.words(options) + Self.words(checkpoint) + [id.description], streams)
+    }
+
     /// Its figures, and each time the kernel killed for want of memory, until it has stopped. Nothing is read before it is asked for.
     /// - Parameters:
     ///   - id: the container.
@@ -137,6 +149,21 @@ public struct ContainerRuntime: Sendable {
         }
         if options.mayChroot { words.append("--no-pivot") }
         if options.keepsSessionKeyring { words.append("--no-new-keyring") }
+        return words
+    }
+
+    private static func words(_ checkpoint: CheckpointOptions) -> [String] {
+        var words = ["--image-path", checkpoint.images.string]
+        if let work = checkpoint.work { words += ["--work-path", work.string] }
+        for (name, isSet) in [
+            ("--tcp-established", checkpoint.keepsConnections), ("--ext-unix-sk", checkpoint.allowsExternalSockets),
+            ("--shell-job", checkpoint.isShellJob), ("--file-locks", checkpoint.keepsFileLocks),
+            ("--auto-dedup", checkpoint.deduplicates),
+        ] where isSet { words.append(name) }
+        if checkpoint.leavesNetworkEmpty { words += ["--empty-ns", "network"] }
+        words += ["--manage-cgroups-mode", "\(checkpoint.cgroupMode)"]
+        if let profile = checkpoint.securityProfile { words += ["--lsm-profile", profile] }
+        if let context = checkpoint.securityMountContext { words += ["--lsm-mount-context", context] }
         return words
     }
 }

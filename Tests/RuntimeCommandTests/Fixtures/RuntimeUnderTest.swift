@@ -29,12 +29,4 @@ extension Trait where Self == ConditionTrait {
     }
     /// What is ckrun's alone.
     static var ckrunOnly: Self { .enabled(if: RuntimeUnderTest.isOurs, "another runtime is under test") }
-
-    /// What other runtimes are known to do in another way; DocC, "The runtime command", lists and explains it.
-    /// - Parameters:
-    ///   - names: the runtimes, in the versions of Debian 12.
-    ///   - why: how they differ.
-    static func differs(_ names: String..., because why: Comment) -> Self {
-        .disabled(if: names.contains(RuntimeUnderTest.name), why)
-    }
 }

@@ -14,11 +14,17 @@ struct CommandCrashTests {
             let seed = UInt64.random(in: 0...UInt64.max)
             var random = SeededGenerator(seed)
             var outcomes: [String: Int] = [:]
+            let clock = ContinuousClock()
+            let launch = try clock.measure {
+                _ = try bundle.runtime("create", "--bundle", bundle.directory.string, bundle.id)
+            }
+            #expect(try bundle.runtime("delete", "--force", bundle.id).status == 0)
+            // Around the time that a launch takes.
+            let longest = max(40_000, UInt64(launch / .microseconds(1)) * 5 / 4)
             for round in 0..<60 {
                 let process = try ChildProcess(
                     Command([path, "--root", bundle.root.string, "create", "--bundle", bundle.directory.string, bundle.id]))
-                // Around the time that a launch takes.
-                usleep(UInt32(random.next() % 40_000))
+                usleep(UInt32(random.next() % longest))
                 kill(process.pid, SIGKILL)
                 _ = try process.wait(within: .seconds(10))
                 let listed = try bundle.runtime("list", "--format", "json")
