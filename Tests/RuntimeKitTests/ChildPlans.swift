@@ -78,7 +78,7 @@ enum ChildPlans {
         plan.steps += [
             .setAttributes(target: "/", set: 1, clear: 2, recursive: true),
             .setTargetPropagation(target: "/x", flags: 4), .makeDirectory(path: "/y", mode: 0o700), .bindConsole,
-            .setSysctl(name: "net.ipv4.ip_forward", value: "1"), .copyUp(tree: 1, target: "/dev"),
+            .setSysctl(name: "net.ipv4.ip_forward", value: "1"), .copyUp(tree: 1, target: "/dev", isWhole: true),
         ]
         plan.idMappedTrees = [
             IDMappedTree(

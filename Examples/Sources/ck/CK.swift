@@ -11,8 +11,8 @@ struct CK: AsyncParsableCommand {
         discussion: EngineOptions.help,
         subcommands: [
             Run.self, Attach.self, Start.self, Exec.self, ListContainers.self, Logs.self, Stats.self, Pause.self, Unpause.self, Stop.self,
-            Kill.self, RemoveContainers.self, Pull.self, Images.self, RemoveImages.self, Import.self, Push.self, Tag.self, Save.self,
-            Load.self, Login.self, Logout.self, Info.self, Doctor.self, SystemGroup.self, ContainerGroup.self, ImageGroup.self,
+            Kill.self, RemoveContainers.self, Commit.self, Pull.self, Images.self, RemoveImages.self, Import.self, Push.self, Tag.self,
+            Save.self, Load.self, Login.self, Logout.self, Info.self, Doctor.self, SystemGroup.self, ContainerGroup.self, ImageGroup.self,
         ])
 
     static func main() async {
@@ -41,7 +41,7 @@ struct ContainerGroup: AsyncParsableCommand {
         commandName: "container", abstract: "The same commands by their long names.",
         subcommands: [
             Run.self, Attach.self, Start.self, Exec.self, ListContainers.self, Logs.self, Stats.self, Pause.self, Unpause.self, Stop.self,
-            Kill.self, RemoveContainers.self,
+            Kill.self, RemoveContainers.self, Commit.self,
         ])
 }
 

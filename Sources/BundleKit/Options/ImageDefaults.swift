@@ -16,7 +16,7 @@ public struct ImageDefaults: Sendable, Hashable {
     /// What else the image says of itself, under the names that the specification gives it (image-spec 1.1, conversion.md, "Annotation
     /// Fields"). Labels of the same name win.
     public var annotations: [String: String]
-    /// Paths that the image declares as volumes. They are part of the container's own root here.
+    /// Paths that the image declares as volumes. A bundle has none of them: ContainerKit gives each a directory of its own.
     public var volumes: [String]
     /// `80/tcp`.
     public var exposedPorts: [String]

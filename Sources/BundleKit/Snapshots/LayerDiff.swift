@@ -1,15 +1,14 @@
-internal import BundleChild
-internal import Crypto
+package import BundleChild
 internal import Glibc
 internal import LinuxSystem
 internal import OCIModel
-internal import SystemPackage
+package import SystemPackage
 
-/// Writes what a snapshot changed as the archive of a layer (image-spec 1.1, layer.md). Blocks.
+/// Makes the archive of a layer of what a snapshot or a container changed (image-spec 1.1, layer.md). Blocks.
 ///
 /// The same tree makes the same archive: names are in the order of their bytes. Sockets are left out, since no archive holds them.
-final class LayerDiff {
-    enum Form {
+package final class LayerDiff {
+    package enum Form {
         /// An upper directory: all that is in it changed, and whiteouts and opaque marks say what went.
         case upper
         /// A copy, against what it is a copy of. A file of the same size, time and attributes is the same.
@@ -17,29 +16,34 @@ final class LayerDiff {
     }
 
     private let form: Form
-    private let file: FileDescriptor
     private let path: FilePath
-    private var hash = SHA256()
-    private(set) var size: Int64 = 0
+    private var sink: ([UInt8]) throws(BundleError) -> Void = { _ throws(BundleError) in }
     private var links: [UInt64: [UInt8]] = [:]
     /// Directories above what comes next that are not in the archive yet.
     private var pending: [(path: [[UInt8]], attributes: Attributes)] = []
     private var buffer = [UInt8](repeating: 0, count: 1 << 18)
 
-    init(_ form: Form, of path: FilePath, to file: FileDescriptor) {
+    /// - Parameters:
+    ///   - form: what the tree is.
+    ///   - path: the tree.
+    package init(_ form: Form, of path: FilePath) {
         self.form = form
         self.path = path
-        self.file = file
     }
 
-    /// - Returns: the archive's digest, 64 hexadecimal digits.
-    func write() throws(BundleError) -> String {
-        let root = try system([]) { () throws(Errno) in
-            SharedDescriptor(try OwnedDescriptor.open(path.string, flags: O_DIRECTORY | O_NOFOLLOW))
+    /// Makes the archive, once.
+    /// - Parameter sink: gets the archive's bytes in order.
+    /// - Throws: `.unfitTree` for what a layer cannot say, `.storage`; what the sink throws.
+    package func write(to sink: ([UInt8]) throws(BundleError) -> Void) throws(BundleError) {
+        try withoutActuallyEscaping(sink) { sink throws(BundleError) in
+            self.sink = sink
+            defer { self.sink = { _ throws(BundleError) in } }
+            let root = try system([]) { () throws(Errno) in
+                SharedDescriptor(try OwnedDescriptor.open(path.string, flags: O_DIRECTORY | O_NOFOLLOW))
+            }
+            try directory(root, [], isNew: false)
+            try sink(TarWriter.end)
         }
-        try directory(root, [], isNew: false)
-        try put(TarWriter.end)
-        return BundleError.hex(Array(hash.finalize()))
     }
 
     // MARK: the walk
@@ -201,10 +205,10 @@ final class LayerDiff {
             if count < 0 && errno == EINTR { continue }
             if count < 0 { throw .storage(Errno(rawValue: errno), self.path) }
             if count == 0 { throw unfit(path, "It became shorter while it was read: stop the container first.") }
-            try put(buffer[..<count])
+            try sink(Array(buffer[..<count]))
             left -= Int64(count)
         }
-        try put(TarWriter.padding(size))
+        try sink(TarWriter.padding(size))
     }
 
     private func header(_ path: [[UInt8]], _ attributes: Attributes, _ type: UInt8) -> TarWriter.Entry {
@@ -220,16 +224,7 @@ final class LayerDiff {
 
     private func name(_ path: [[UInt8]]) -> [UInt8] { Array(path.joined(separator: [UInt8(ascii: "/")])) }
 
-    private func entry(_ entry: TarWriter.Entry) throws(BundleError) { try put(TarWriter.header(entry)) }
-
-    private func put(_ bytes: some Collection<UInt8> & Sendable) throws(BundleError) {
-        let bytes = Array(bytes)
-        hash.update(data: bytes)
-        size += Int64(bytes.count)
-        do { _ = try file.writeAll(bytes) } catch {
-            throw BundleError(.storage, .path(path), errno: error as? Errno, cause: error, "The archive could not be written: \(error).")
-        }
-    }
+    private func entry(_ entry: TarWriter.Entry) throws(BundleError) { try sink(TarWriter.header(entry)) }
 
     private func system<Value: ~Copyable>(_ entry: [[UInt8]], _ body: () throws(Errno) -> Value) throws(BundleError) -> Value {
         do throws(Errno) { return try body() } catch { throw .storage(error, place(entry)) }

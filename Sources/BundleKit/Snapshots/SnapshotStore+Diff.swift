@@ -1,4 +1,5 @@
 internal import BundleChild
+internal import Crypto
 internal import Glibc
 internal import LinuxSystem
 public import OCIModel
@@ -7,7 +8,7 @@ public import SystemPackage
 /// The archive of what a snapshot changed.
 public struct SnapshotDiff: Sendable, Hashable {
     /// Digest of the archive without compression: the layer's diff ID.
-    public var diffID: Digest
+    public var diffID: OCIModel.Digest
     /// Bytes of the archive.
     public var size: ByteCount
 }
@@ -35,10 +36,21 @@ extension SnapshotStore {
                 }
                 form = .copy(of: MergedTree(opened))
             }
-            let diff = LayerDiff(form, of: changes, to: file)
-            return (try diff.write(), diff.size)
+            var hash = SHA256()
+            var size: Int64 = 0
+            try LayerDiff(form, of: changes).write { bytes throws(BundleError) in
+                hash.update(data: bytes)
+                size += Int64(bytes.count)
+                do { _ = try file.writeAll(bytes) } catch {
+                    throw BundleError(
+                        .storage, .path(changes), errno: error as? Errno, cause: error, "The archive could not be written: \(error).")
+                }
+            }
+            return (BundleError.hex(Array(hash.finalize())), size)
         }
-        do throws(Digest.ParseError) { return SnapshotDiff(diffID: try Digest("sha256:" + hex), size: .bytes(size)) } catch {
+        do throws(OCIModel.Digest.ParseError) {
+            return SnapshotDiff(diffID: try OCIModel.Digest("sha256:" + hex), size: .bytes(size))
+        } catch {
             throw BundleError(.storage, .path(changes), cause: error, "Its digest is none.")
         }
     }

@@ -18,6 +18,10 @@ struct ContainerRecord: Codable, Sendable {
     var hasUpper: Bool
     /// Names of its layers in the store.
     var layers: [String]
+    /// Digest of its image's manifest, whose blobs are kept for a commit.
+    var manifest: String?
+    /// Destinations of the image's volumes.
+    var volumes: Set<String>?
     var stopSignal: Int32
     var stopGraceSeconds: Double
     var log: String?

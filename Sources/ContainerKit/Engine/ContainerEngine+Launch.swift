@@ -83,7 +83,10 @@ extension ContainerEngine {
     private func prepare(
         _ image: PreparedImage, _ configuration: ContainerConfiguration, _ id: ContainerID, _ streams: StreamSetup
     ) throws(ContainerError) -> Prepared {
-        let options = try configuration.bundleOptions()
+        let volumes = try AnonymousVolumes(
+            image.isImmutable ? image.defaults.volumes : [], of: configuration, in: directories.containers.appending(id.description))
+        var options = try configuration.bundleOptions()
+        options.mounts += volumes.mounts
         let conversion = RuntimeConversion(image: image.defaults, options: options, containerID: id.description)
         var runtime: RuntimeConfiguration
         let stopSignal: Signal
@@ -99,13 +102,15 @@ extension ContainerEngine {
 
         let directory = try ContainerDirectory(id.description, in: directories.containers, overlay: image.isImmutable)
         do throws(ContainerError) {
+            try volumes.make()
             let root: RootSource =
                 image.isImmutable
                 ? .overlay(lower: image.lowerDirectories, upper: directory.upper, work: directory.work)
                 : .directory(image.lowerDirectories.first ?? "/")
             var plan: LaunchPlan
             do throws(RuntimeError) {
-                plan = try compiler.compile(runtime, container: id, root: root, cgroupParent: cgroupParent)
+                plan = try compiler.compile(
+                    runtime, container: id, root: root, cgroupParent: cgroupParent, volumes: volumes.destinations)
                 if let cgroup = plan.cgroup { try cgroups.prepare(for: cgroup) }
             } catch { throw ContainerError(error, container: id) }
 
@@ -113,9 +118,10 @@ extension ContainerEngine {
             let log = streams.log(in: directory)
             var record = ContainerRecord(
                 image: image.name, configuration: runtime, lowerDirectories: image.lowerDirectories.map(\.string),
-                hasUpper: image.isImmutable, layers: image.keys.map(\.hex), stopSignal: stopSignal.rawValue,
-                stopGraceSeconds: configuration.stopGracePeriod / .seconds(1), log: log?.string,
+                hasUpper: image.isImmutable, layers: image.keys.map(\.hex), manifest: image.manifest?.description,
+                stopSignal: stopSignal.rawValue, stopGraceSeconds: configuration.stopGracePeriod / .seconds(1), log: log?.string,
                 bootID: ContainerRecord.currentBootID)
+            record.volumes = volumes.destinations
             record.logOptions = streams.logOptions
             record.restart = configuration.restart == .never ? nil : configuration.restart
             record.healthCheck = configuration.healthCheck ?? HealthCheck(image.defaults.healthcheck)

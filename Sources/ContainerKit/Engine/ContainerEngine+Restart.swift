@@ -54,7 +54,8 @@ extension ContainerEngine {
             : .directory(FilePath(record.lowerDirectories.first ?? "/"))
         var plan: LaunchPlan
         do throws(RuntimeError) {
-            plan = try compiler.compile(record.configuration, container: id, root: root, cgroupParent: cgroupParent)
+            plan = try compiler.compile(
+                record.configuration, container: id, root: root, cgroupParent: cgroupParent, volumes: record.volumes ?? [])
             if let cgroup = plan.cgroup { try cgroups.prepare(for: cgroup) }
         } catch { throw ContainerError(error, container: id) }
         if record.reapsChildren == true { try Self.addInit(to: &plan) }

@@ -29,6 +29,9 @@ public struct EngineConfiguration: Sendable {
     public var httpClient: HTTPClient?
     /// When images are flushed to the disk.
     public var durability = Durability.perImage
+    /// Whether the compressed layers of an image are kept once it is unpacked. On by default. Without them an image takes about a third
+    /// less on the disk, and cannot be pushed, saved or copied.
+    public var keepsBlobs = true
     /// Bytes of each output stream that `run` and `exec` keep unless told otherwise. 16 MiB by default.
     public var outputLimit = 16 << 20
     /// What a layer of an image may cost before it is refused.

@@ -47,6 +47,8 @@ struct PreparedImage: Sendable {
     var lowerDirectories: [FilePath]
     /// Their names in the store.
     var keys: [LayerKey]
+    /// Digest of the image's manifest, where it is one.
+    var manifest: Digest?
     /// Whether the directories never change.
     var isImmutable: Bool
 }

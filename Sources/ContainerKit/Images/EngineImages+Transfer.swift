@@ -111,13 +111,7 @@ extension EngineImages {
     public func prune() async throws(ContainerError) -> ByteCount {
         try engine.expectOpen()
         let before = try await usage()
-        let content = engine.store.content
-        try await engine.blocking { () throws(ContainerError) in
-            do throws(ImageError) { try content.collectGarbage(droppingPartialDownloads: true) } catch {
-                throw ContainerError(error, image: nil)
-            }
-        }
-        try await collectGarbage()
+        try await collectGarbage(droppingPartialDownloads: true)
         let after = try await usage()
         return .bytes(
             max(0, before.blobs.rawValue + before.partialDownloads.rawValue - after.blobs.rawValue - after.partialDownloads.rawValue))

@@ -121,25 +121,33 @@ public struct EngineImages: Sendable {
 
     /// Removes blobs and layers that nothing needs.
     /// - Throws: `.busy` while somebody pulls.
-    public func collectGarbage() async throws(ContainerError) {
+    public func collectGarbage() async throws(ContainerError) { try await collectGarbage(droppingPartialDownloads: false) }
+
+    /// - Parameter droppingPartialDownloads: whether downloads that broke off, and could be resumed, are removed too.
+    func collectGarbage(droppingPartialDownloads: Bool) async throws(ContainerError) {
         let store = engine.store
         let directories = engine.directories
         let platform = engine.configuration.platform
         let (kept, lock) = try await engine.blocking { () throws(ContainerError) in
             var (kept, lock) = try store.lease.all()
+            // What containers are made of: their layers, and what a commit needs.
+            var manifests: Set<Digest> = []
+            for name in try DirectoryNames.list(directories.containers) {
+                guard let record = try ContainerRecord.read(directories.containers.appending(name).appending("config.json")) else {
+                    continue
+                }
+                kept.formUnion(record.layers.compactMap(LayerKey.init(hex:)))
+                if let manifest = record.manifest, let digest = try? Digest(manifest) { manifests.insert(digest) }
+            }
             do throws(ImageError) {
                 // What was pulled a moment ago and has a name is held by the name.
-                try store.content.collectGarbage(keepingYoungerThan: .zero)
+                try store.content.collectGarbage(
+                    keepingYoungerThan: .zero, keeping: manifests, droppingPartialDownloads: droppingPartialDownloads)
                 for (reference, _) in try store.content.names() {
                     guard let image = try? store.content.image(reference, platform: platform) else { continue }
                     kept.formUnion(LayerKey.candidates(of: image.configuration))
                 }
             } catch { throw ContainerError(error, image: nil) }
-            for name in try DirectoryNames.list(directories.containers) {
-                if let record = try ContainerRecord.read(directories.containers.appending(name).appending("config.json")) {
-                    kept.formUnion(record.layers.compactMap(LayerKey.init(hex:)))
-                }
-            }
             return (kept, lock)
         }
         do throws(BundleError) { try await store.layers.remove(keeping: kept) } catch {

@@ -113,6 +113,30 @@ final class ImageStore: Sendable {
     func pullAndUnpack(
         _ reference: Reference, policy: PullPolicy, note: PullNotes
     ) async throws(ContainerError) -> (image: Image, timings: PullTimings, prepared: PreparedImage, unpacking: Duration) {
+        do throws(ContainerError) { return try await pullAndUnpackOnce(reference, policy, note) } catch {
+            // A layer that is lost, an unclean stop of the machine may take it, and whose blob was dropped: it is brought anew.
+            guard error.code == .unpackFailed, policy != .never, try await restoreDropped(reference) else { throw error }
+            return try await pullAndUnpackOnce(reference, .always, note)
+        }
+    }
+
+    /// - Returns: whether blobs of the image had been dropped.
+    private func restoreDropped(_ reference: Reference) async throws(ContainerError) -> Bool {
+        let (content, platform) = (content, configuration.platform)
+        return try await ContainerEngine.blocking(on: threads) { () throws(ContainerError) in
+            do throws(ImageError) {
+                guard let image = try content.image(reference, platform: platform),
+                    image.manifest.layers.contains(where: { content.isDropped($0.digest) })
+                else { return false }
+                try content.restoreLayers(of: image)
+                return true
+            } catch { throw ContainerError(error, image: reference.familiar) }
+        }
+    }
+
+    private func pullAndUnpackOnce(
+        _ reference: Reference, _ policy: PullPolicy, _ note: PullNotes
+    ) async throws(ContainerError) -> (image: Image, timings: PullTimings, prepared: PreparedImage, unpacking: Duration) {
         let feed = LayerFeed()
         // While it is held, nobody collects layers.
         let guardian = try await ContainerEngine.blocking(on: threads) { () throws(ContainerError) in try self.lease.protect() }
@@ -175,7 +199,15 @@ final class ImageStore: Sendable {
         try await ContainerEngine.blocking(on: threads) { () throws(ContainerError) in try self.lease.hold(keys) }
         let result = PreparedImage(
             name: image.reference.familiar, defaults: ImageDefaults(image.configuration), lowerDirectories: unpacked.lowerDirectories,
-            keys: keys, isImmutable: true)
+            keys: keys, manifest: image.manifestDigest, isImmutable: true)
+        if !configuration.keepsBlobs {
+            let content = content
+            try await ContainerEngine.blocking(on: threads) { () throws(ContainerError) in
+                do throws(ImageError) { try content.dropLayers(of: image) } catch {
+                    throw ContainerError(error, image: image.reference.familiar)
+                }
+            }
+        }
         prepared.withLock { prepared in
             prepared.byDigest[image.id] = result
             prepared.byName[image.reference] = image.id

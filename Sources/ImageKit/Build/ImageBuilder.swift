@@ -13,8 +13,13 @@ internal import SystemPackage
 /// ```
 /// The same input gives the same digests.
 public struct ImageBuilder: Sendable {
+    private enum Layer: Sendable {
+        case contents(LayerContents)
+        case archive(@Sendable ((_ bytes: [UInt8]) throws(ImageError) -> Void) throws(ImageError) -> Void)
+    }
+
     private let base: Image?
-    private var layers: [LayerContents] = []
+    private var layers: [Layer] = []
     /// How a container of the image runs; the base's by default.
     public var configuration: ImageConfiguration.Execution
     /// What the image is made for; the base's, else this machine's.
@@ -41,11 +46,17 @@ public struct ImageBuilder: Sendable {
     public mutating func layer(_ fill: (inout LayerContents) throws -> Void) rethrows {
         var contents = LayerContents()
         try fill(&contents)
-        layers.append(contents)
+        layers.append(.contents(contents))
     }
 
     /// One more layer.
-    public mutating func layer(_ contents: LayerContents) { layers.append(contents) }
+    public mutating func layer(_ contents: LayerContents) { layers.append(.contents(contents)) }
+
+    /// One more layer, as an archive.
+    /// - Parameter write: hands the bytes of a tar archive to its argument, in order. Called when the image is built, where it may block.
+    package mutating func layer(
+        archive write: @escaping @Sendable (_ sink: (_ bytes: [UInt8]) throws(ImageError) -> Void) throws(ImageError) -> Void
+    ) { layers.append(.archive(write)) }
 
     /// Writes the layers, the configuration and the manifest, and gives the image its name.
     ///
@@ -61,15 +72,19 @@ public struct ImageBuilder: Sendable {
 
     private func built(in store: ContentStore, as reference: Reference) throws(ImageError) -> Image {
         let lease = try store.lease()
-        defer { withExtendedLifetime(lease) {} }
-        var descriptors = base?.manifest.layers ?? []
+        defer { lease.end() }
+        var descriptors = (base?.manifest.layers ?? []).map { layer in
+            var layer = layer
+            layer.mediaType = Self.ociType(layer.mediaType)
+            return layer
+        }
         for blob in descriptors where try !store.claim(blob.digest, for: lease) {
             throw ImageError(.notInStore, .blob(blob.digest), "the store does not have this layer of the base")
         }
         var diffIDs = base?.configuration.rootfs.diffIDs ?? []
         var history = base?.configuration.history ?? []
-        for contents in layers {
-            let (descriptor, diffID) = try write(contents, into: store, lease, reference)
+        for layer in layers {
+            let (descriptor, diffID) = try write(layer, into: store, lease, reference)
             descriptors.append(descriptor)
             diffIDs.append(diffID)
             var entry = ImageConfiguration.History()
@@ -92,6 +107,16 @@ public struct ImageBuilder: Sendable {
         return Image(reference: reference, digest: root.digest, manifestDigest: root.digest, manifest: manifest, configuration: result)
     }
 
+    /// A manifest of the specification does not list Docker's types.
+    private static func ociType(_ type: MediaType) -> MediaType {
+        switch type {
+        case .dockerLayer: .layer
+        case .dockerLayerGzip: .layerGzip
+        case .dockerLayerZstd: .layerZstd
+        default: type
+        }
+    }
+
     private func put(
         _ document: some Encodable, _ type: MediaType, _ store: ContentStore, _ lease: ContentLease
     ) throws(ImageError) -> Descriptor {
@@ -106,7 +131,7 @@ public struct ImageBuilder: Sendable {
 
     /// A layer's name is known only when it is written: then it is moved to it.
     private func write(
-        _ contents: LayerContents, into store: ContentStore, _ lease: ContentLease, _ reference: Reference
+        _ layer: Layer, into store: ContentStore, _ lease: ContentLease, _ reference: Reference
     ) throws(ImageError) -> (Descriptor, OCIModel.Digest) {
         guard let compressor = LayerCompressor(compression) else {
             throw ImageError(.storeUnusable, .reference(reference), "there is no memory to compress a layer")
@@ -122,9 +147,13 @@ public struct ImageBuilder: Sendable {
             try ingest.write(compressed)
             pending = []
         }
-        try contents.write { bytes throws(ImageError) in
+        func add(_ bytes: [UInt8]) throws(ImageError) {
             pending += bytes
             if pending.count >= 1 << 20 { try flush(isLast: false) }
+        }
+        switch layer {
+        case .contents(let contents): try contents.write { bytes throws(ImageError) in try add(bytes) }
+        case .archive(let write): try write { bytes throws(ImageError) in try add(bytes) }
         }
         try flush(isLast: true)
         guard let diffID = diff.digest else { throw ImageError(.storeUnusable, .reference(reference), "a layer cannot be hashed") }

@@ -64,7 +64,7 @@ public final class ImagePuller: Sendable {
         let start = clock.now
         progress(.resolving(reference))
         let lease = try await BlockingWork.run { try store.lease() }
-        defer { withExtendedLifetime(lease) {} }
+        defer { lease.end() }
         let found = try await resolve(reference, platform)
         let blobs = [found.manifest.config] + found.manifest.layers
         progress(.started(found.root.digest, blobs: blobs))
@@ -158,6 +158,10 @@ public final class ImagePuller: Sendable {
         try await flights.alone(blob.digest) {
             while true {
                 if try await BlockingWork.run({ try store.claim(blob.digest, for: lease) }) {
+                    follower?.verified(blob.digest)
+                    return progress(.blob(blob.digest, .alreadyPresent))
+                }
+                if try await BlockingWork.run({ store.isDropped(blob.digest) }) {
                     follower?.verified(blob.digest)
                     return progress(.blob(blob.digest, .alreadyPresent))
                 }

@@ -6,7 +6,7 @@ internal import SystemPackage
 /// Keeps blobs that no name leads to yet: those of a pull that runs, of an image that is being built.
 ///
 /// A file `leases/<random>` with a digest on each line, locked as long as its holder lives. Whoever can take the lock knows that the
-/// holder is dead; no process ids, no clocks. It ends with its last reference.
+/// holder is dead; no process ids, no clocks. It ends with its last reference at the latest.
 public final class ContentLease: Sendable {
     private let path: FilePath
     private let file: SharedDescriptor
@@ -43,7 +43,13 @@ public final class ContentLease: Sendable {
         } catch { throw ImageErrorAdvice.error(error, .path(path), "a lease cannot be written") }
     }
 
-    deinit { _ = ck_unlinkat(AT_FDCWD, path.string, 0) }
+    /// Keeps nothing from now on. Not left to the last reference: a closure that has run on another thread may hold one a moment longer.
+    func end() {
+        _ = ck_unlinkat(AT_FDCWD, path.string, 0)
+        _ = ck_flock(file.rawValue, LOCK_UN)
+    }
+
+    deinit { end() }
 
     /// What the living leases of a store hold; dead ones are removed. Under the store's lock.
     static func all(in store: ContentStore) throws(Errno) -> Set<Digest> {

@@ -9,15 +9,16 @@ extension ContentStore {
     ///
     /// - Parameters:
     ///   - age: younger blobs are kept, whoever brought them; none by default.
+    ///   - kept: manifests that are kept with all they need, though no name leads to them; none by default.
     ///   - droppingPartialDownloads: whether downloads that broke off are removed too, which the next pull would go on with. Without it
     ///     only those go that are a week old.
     /// - Returns: how many blobs went, and their bytes.
     /// - Throws: `.malformedDocument` when a document that has a name makes no sense: then nothing is removed.
     @discardableResult
     public func collectGarbage(
-        keepingYoungerThan age: Duration = .zero, droppingPartialDownloads: Bool = false
+        keepingYoungerThan age: Duration = .zero, keeping kept: Set<Digest> = [], droppingPartialDownloads: Bool = false
     ) throws(ImageError) -> (blobs: Int, bytes: ByteCount) {
-        let removed = try moveGarbage(olderThan: age)
+        let removed = try moveGarbage(olderThan: age, keeping: kept)
         do throws(Errno) {
             try emptyTrash()
             try removeDeadIngests(olderThan: droppingPartialDownloads ? .zero : .seconds(7 * 86400))
@@ -26,10 +27,14 @@ extension ContentStore {
     }
 
     /// Into the trash: deleting a large file takes its time, and is not done under the lock.
-    private func moveGarbage(olderThan age: Duration) throws(ImageError) -> (blobs: Int, bytes: Int64) {
+    private func moveGarbage(olderThan age: Duration, keeping kept: Set<Digest>) throws(ImageError) -> (blobs: Int, bytes: Int64) {
         let lock = try lockIndex()
         defer { withExtendedLifetime(lock) {} }
-        let live = try live()
+        var live = try live()
+        for digest in kept where contains(digest, isLocked: true) {
+            // Its type is its own affair: `mark` reads the document.
+            try mark(Descriptor(mediaType: MediaType(rawValue: ""), digest: digest, size: 0), &live, depth: 0)
+        }
         var removed = (blobs: 0, bytes: Int64(0))
         do throws(Errno) {
             for algorithm in Digest.Algorithm.allCases {
@@ -39,6 +44,7 @@ extension ContentStore {
                     removed = (removed.blobs + 1, removed.bytes + size)
                 }
             }
+            try forgetDropped(exceptIn: live)
         } catch { throw ImageErrorAdvice.error(error, .path(path), "blobs cannot be removed") }
         return removed
     }

@@ -8,10 +8,23 @@ extension ContentStore {
     public func image(_ reference: Reference, platform: Platform = .current) throws(ImageError) -> Image? {
         guard let root = try descriptor(for: reference) else { return nil }
         guard let found = try manifest(root, platform, reference) else { return nil }
-        for blob in [found.manifest.config] + found.manifest.layers where !contains(blob.digest) { return nil }
+        for blob in [found.manifest.config] + found.manifest.layers where !isThere(blob.digest) { return nil }
         return Image(
             reference: reference, digest: root.digest, manifestDigest: found.digest, manifest: found.manifest,
             configuration: try configuration(of: found.manifest, for: found.digest == root.digest ? platform : nil, reference))
+    }
+
+    /// An image by the digest of its manifest, whatever names there are; nil when the store lacks it or one of its blobs.
+    /// - Parameters:
+    ///   - digest: of the manifest.
+    ///   - reference: the name that the result has.
+    package func image(manifest digest: Digest, as reference: Reference) throws(ImageError) -> Image? {
+        guard contains(digest) else { return nil }
+        guard case .manifest(let manifest) = try ManifestDocument(document(digest), type: nil, .blob(digest)) else { return nil }
+        for blob in [manifest.config] + manifest.layers where !isThere(blob.digest) { return nil }
+        return Image(
+            reference: reference, digest: digest, manifestDigest: digest, manifest: manifest,
+            configuration: try configuration(of: manifest, for: nil, reference))
     }
 
     /// The manifest for a platform below a descriptor; nil when a document on the way is not in the store.

@@ -29,7 +29,7 @@ extension ContentStore {
         try files.checkLayout()
         let root = try files.entry(tag)
         let lease = try lease()
-        defer { withExtendedLifetime(lease) {} }
+        defer { lease.end() }
         var next = root
         for _ in 0...ManifestDocument.deepestIndex {
             let bytes = try copy(next, from: files, lease)

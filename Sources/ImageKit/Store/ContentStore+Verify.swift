@@ -147,7 +147,7 @@ extension ContentStore {
         else { return descriptor.digest }
         switch document {
         case .manifest(let manifest):
-            return ([manifest.config] + manifest.layers).first { !contains($0.digest, isLocked: true) }?.digest
+            return ([manifest.config] + manifest.layers).first { !isThere($0.digest, isLocked: true) }?.digest
         case .index(let index):
             // Other platforms are not pulled; one at least is.
             let present = index.manifests.filter { contains($0.digest, isLocked: true) }

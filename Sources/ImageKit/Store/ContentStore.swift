@@ -38,6 +38,7 @@ public final class ContentStore: Sendable {
             for directory in [
                 path, path.appending("blobs"), path.appending("blobs/sha256"), path.appending("blobs/sha512"),
                 path.appending("ingest"), path.appending("unsynced"), path.appending("trash"), path.appending("leases"),
+                path.appending("dropped"),
             ] {
                 let result = ck_mkdirat(AT_FDCWD, directory.string, 0o700)
                 if result != -Int(EEXIST) { try check(result) }

@@ -41,6 +41,8 @@ package enum TarWriter {
     /// The header, with a pax header before it where a field does not fit.
     package static func header(_ entry: Entry) -> [UInt8] {
         var records: [(key: String, value: [UInt8])] = []
+        // Names are bytes; those of pax records are UTF-8 unless the archive says otherwise.
+        if !isText(entry.name) || !isText(entry.link) { records.append(("hdrcharset", Array("BINARY".utf8))) }
         if entry.name.count > 100 || entry.name.contains(where: { $0 >= 0x80 }) { records.append(("path", entry.name)) }
         if entry.link.count > 100 || entry.link.contains(where: { $0 >= 0x80 }) { records.append(("linkpath", entry.link)) }
         if entry.size >= 1 << 33 { records.append(("size", Array(String(entry.size).utf8))) }
@@ -52,6 +54,10 @@ package enum TarWriter {
         let body = records.flatMap { record($0.key, $0.value) }
         let pax = Entry(name: Array("PaxHeaders.0/entry".utf8), size: Int64(body.count), type: UInt8(ascii: "x"))
         return block(pax) + body + padding(Int64(body.count)) + block(entry)
+    }
+
+    private static func isText(_ name: [UInt8]) -> Bool {
+        !name.contains { $0 >= 0x80 } || String(validating: name, as: UTF8.self) != nil
     }
 
     /// A decimal fraction: before 1970 it counts away from zero.

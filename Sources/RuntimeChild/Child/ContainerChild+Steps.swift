@@ -47,7 +47,7 @@ extension ContainerChild {
         case .setDomainname(let name): try check(unsafe ck_setdomainname(name, name.utf8.count))
         case .setSysctl(let name, let value): try setSysctl(name, value)
         case .raiseLoopback: try check(ck_raise_loopback())
-        case .copyUp(let tree, let target): try copyUp(prepared.trees[Int(tree)], target)
+        case .copyUp(let tree, let target, let isWhole): try copyUp(prepared.trees[Int(tree)], target, isWhole)
         }
     }
 
@@ -61,10 +61,18 @@ extension ContainerChild {
         root.forgetDirectories()
     }
 
-    private func copyUp(_ tree: SharedDescriptor, _ path: String) throws(Errno) {
-        guard try root.find(path) != nil else { return }
+    private func copyUp(_ tree: SharedDescriptor, _ path: String, _ isWhole: Bool) throws(Errno) {
+        // Filled at the container's first start; later ones find what it has written.
+        if isWhole, try !TreeCopy.isFresh(tree.rawValue) { return }
+        guard try root.find(path) != nil else {
+            if isWhole { try tree.withDescriptor { target throws(Errno) in try TreeCopy.leaveEmpty(target) } }
+            return
+        }
         let source = try root.open(path, flags: O_RDONLY | O_DIRECTORY)
-        try tree.withDescriptor { target throws(Errno) in try TreeCopy.copyContents(of: source, to: target) }
+        try tree.withDescriptor { target throws(Errno) in
+            try TreeCopy.copyContents(of: source, to: target)
+            if isWhole { try TreeCopy.copyAttributes(of: source, to: target) }
+        }
     }
 
     /// False when there is no target.

@@ -89,7 +89,7 @@ extension LaunchStep {
     /// False for a step that names a tree which the plan does not have.
     fileprivate func refersToTrees(below count: Int) -> Bool {
         switch self {
-        case .attachRoot(let tree), .attach(let tree, _), .copyUp(let tree, _): Int(tree) < count
+        case .attachRoot(let tree), .attach(let tree, _), .copyUp(let tree, _, _): Int(tree) < count
         default: true
         }
     }

@@ -62,10 +62,11 @@ extension LaunchStep {
             writer.append(name)
             writer.append(value)
         case .raiseLoopback: writer.append(UInt8(16))
-        case .copyUp(let tree, let target):
+        case .copyUp(let tree, let target, let isWhole):
             writer.append(UInt8(17))
             writer.append(tree)
             writer.append(target)
+            writer.append(isWhole)
         }
     }
 
@@ -94,7 +95,7 @@ extension LaunchStep {
         case 14: self = .setDomainname(try reader.readString())
         case 15: self = .setSysctl(name: try reader.readString(), value: try reader.readString())
         case 16: self = .raiseLoopback
-        case 17: self = .copyUp(tree: try reader.read(), target: try reader.readString())
+        case 17: self = .copyUp(tree: try reader.read(), target: try reader.readString(), isWhole: try reader.readBool())
         default: throw .invalidValue
         }
     }

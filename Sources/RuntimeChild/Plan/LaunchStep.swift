@@ -32,8 +32,9 @@ package enum LaunchStep: Sendable, Hashable {
     case setSysctl(name: String, value: String)
     /// Sets IFF_UP on `lo` of a new network namespace.
     case raiseLoopback
-    /// Copies what is in the directory `target`, if there is one, into a tree that is attached there next (`tmpcopyup`).
-    case copyUp(tree: UInt32, target: String)
+    /// Copies what is in the directory `target`, if there is one, into a tree that is attached there next (`tmpcopyup`);
+    /// the whole of it, that is with its own owner, mode and time, into a volume of mode 0, which has none yet.
+    case copyUp(tree: UInt32, target: String, isWhole: Bool)
 }
 
 package enum DeviceType: UInt8, Sendable {

@@ -19,6 +19,28 @@ enum TreeCopy {
         for name in names { try copy(name, source, target, depth) }
     }
 
+    /// Whether a volume was never filled: it is made without any permission.
+    static func isFresh(_ volume: CInt) throws(Errno) -> Bool {
+        var status = stat()
+        try check(unsafe ck_fstat(volume, &status))
+        return status.st_mode & 0o7777 == 0
+    }
+
+    /// A volume where the image has nothing.
+    static func leaveEmpty(_ volume: borrowing OwnedDescriptor) throws(Errno) {
+        // The descriptor of a detached tree is a mere path.
+        let directory = try open(".", O_RDONLY | O_DIRECTORY, volume)
+        try check(ck_fchmod(directory.rawValue, 0o755))
+    }
+
+    /// Owner, mode and time of modification.
+    static func copyAttributes(of source: borrowing OwnedDescriptor, to target: borrowing OwnedDescriptor) throws(Errno) {
+        var status = stat()
+        try check(unsafe ck_fstat(source.rawValue, &status))
+        // The descriptor of a detached tree is a mere path.
+        try finish(open(".", O_RDONLY | O_DIRECTORY, target), status, UInt32(status.st_mode) & 0o7777)
+    }
+
     private static func copy(
         _ name: String, _ source: borrowing OwnedDescriptor, _ target: borrowing OwnedDescriptor, _ depth: Int
     ) throws(Errno) {

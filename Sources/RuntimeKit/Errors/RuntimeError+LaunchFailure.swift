@@ -108,7 +108,8 @@ extension RuntimeError {
         case .setDomainname(let name): translation.error(.namespaceFailed, .field("domainname"), "`\(name)` cannot be set", .namespace)
         case .setSysctl(let name, let value):
             translation.error(.processSetupFailed, .field("linux.sysctl[\(name)]"), "`\(value)` cannot be set", .sysctl)
-        case .copyUp(_, let target): path(target, "what is there cannot be copied into the tmpfs (`tmpcopyup`)")
+        case .copyUp(_, let target, let isWhole):
+            path(target, "what is there cannot be copied into the \(isWhole ? "volume" : "tmpfs (`tmpcopyup`)")")
         case .raiseLoopback: translation.error(.namespaceFailed, .host, "the loopback interface cannot be switched on", .namespace)
         }
     }

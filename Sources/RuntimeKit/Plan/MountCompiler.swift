@@ -9,6 +9,8 @@ struct MountCompiler {
     let cgroup: CgroupPlan?
     let cgroups: CgroupHost
     var trees: [TreePlan]
+    /// Destinations of binds that are filled with what is there.
+    var volumes: Set<String> = []
     /// Which of the trees are id-mapped.
     var idMaps: [IDMappedTree] = []
     var steps: [LaunchStep] = []
@@ -71,7 +73,7 @@ struct MountCompiler {
                 steps.append(
                     .mount(type: type, source: source, target: destination, options: options.data, attributes: attributes.rawValue))
             } else {
-                if options.copiesUp { steps.append(.copyUp(tree: UInt32(trees.count), target: destination)) }
+                if options.copiesUp { steps.append(.copyUp(tree: UInt32(trees.count), target: destination, isWhole: false)) }
                 attach(.fileSystem(type: type, source: source, options: options.data, attributes: attributes.rawValue), at: destination)
             }
         }
@@ -97,6 +99,7 @@ struct MountCompiler {
         let hasOwn = !options.set.isEmpty || !options.clear.isEmpty
         let hasRecursive = !options.recursiveSet.isEmpty || !options.recursiveClear.isEmpty
         try mapIDs(mount, options, field: field)
+        if volumes.contains(destination) { steps.append(.copyUp(tree: UInt32(trees.count), target: destination, isWhole: true)) }
         attach(
             .bind(
                 source: source, recursive: isRecursive,

@@ -26,9 +26,11 @@ package struct PlanCompiler: Sendable {
     /// - Parameters:
     ///   - root: where the root file system comes from; `configuration.root` only says whether it is read-only.
     ///   - cgroupParent: nil makes no cgroup; then limits are refused.
+    ///   - volumes: destinations of bind mounts of directories of mode 0, which are filled first with what the root has there.
     /// - Throws: `RuntimeError.Code.unsupportedField`, `.invalidField`, `.hostLacksFeature`, `.notPermitted`, `.seccompFailed`.
     package func compile(
-        _ configuration: RuntimeConfiguration, container: ContainerID, root: RootSource, cgroupParent: CgroupParent?
+        _ configuration: RuntimeConfiguration, container: ContainerID, root: RootSource, cgroupParent: CgroupParent?,
+        volumes: Set<String> = []
     ) throws(RuntimeError) -> LaunchPlan {
         try UnsupportedFields.check(configuration, features: features, allowsHooks: isForEngine)
         guard let process = configuration.process else { throw .invalid("process", "is missing, so there is nothing to start") }
@@ -47,6 +49,7 @@ package struct PlanCompiler: Sendable {
         var mounts = MountCompiler(
             configuration: configuration, namespaces: namespaces, cgroup: plan.cgroup, cgroups: cgroups,
             trees: [try rootTree(root, label: configuration.linux?.mountLabel ?? "")])
+        mounts.volumes = volumes
         try mounts.compile()
         plan.trees = mounts.trees
         plan.idMappedTrees = mounts.idMaps

@@ -45,7 +45,9 @@ struct ProtocolFaultTests {
         try await withCleanup { cleanup in
             let directory = try cleanup.directory("full")
             try Command.run("mount", "-t", "tmpfs", "-o", "size=1m", "none", directory.string)
-            cleanup.add { try Command.run("umount", directory.string) }
+            // A closure that ran on another thread may hold the store's descriptors a moment longer.
+            let script = #"for try in $(seq 50); do umount "$0" 2> /dev/null && exit; sleep 0.1; done; exec umount "$0""#
+            cleanup.add { try Command.run("sh", "-c", script, directory.string) }
             let fixture = try await PullFixture.make(.standard, .init(), cleanup, directory)
             let layer = fixture.image.layers[1]
             try await fixture.expectFailure(.storageFull, naming: ScriptedImage.digest(layer), missing: layer)

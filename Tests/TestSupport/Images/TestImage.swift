@@ -16,6 +16,7 @@ package struct TestImage: Sendable {
     package var user = ""
     package var workingDirectory = ""
     package var stopSignal: String?
+    package var volumes: [String] = []
     package var architecture = TestImage.hostArchitecture
 
     package init(layers: [[UInt8]]) { self.layers = layers }
@@ -98,6 +99,7 @@ package struct TestImage: Sendable {
         if let command { fields.append(#""Cmd":\#(Self.array(command))"#) }
         if !user.isEmpty { fields.append(#""User":\#(Self.quoted(user))"#) }
         if !workingDirectory.isEmpty { fields.append(#""WorkingDir":\#(Self.quoted(workingDirectory))"#) }
+        if !volumes.isEmpty { fields.append(#""Volumes":{\#(volumes.map { "\(Self.quoted($0)):{}" }.joined(separator: ","))}"#) }
         if let stopSignal { fields.append(#""StopSignal":\#(Self.quoted(stopSignal))"#) }
         return #"""
             {"created":"2024-01-01T00:00:00Z","architecture":"\#(architecture)","os":"linux","config":{\#(fields.joined(separator: ","))},\#
