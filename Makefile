@@ -2,7 +2,7 @@
 # make test     everything a change has to pass; as root also the tests that make real containers
 # make check    format, imports, lengths: what needs no build
 # make bench    all benchmark scenarios, into Benchmarks/Results/latest.json
-# make chaos    500 kills of host programs, helpers and supervisors at random instants; as root, about half an hour
+# make chaos    500 kills of host programs, helpers and supervisors, and 200 of pulls, at random instants; as root, about half an hour
 # make fuzz     a minute for each fuzz target
 # make engines Podman, containerd and Docker drive ckrun; as root
 # make docs     the documentation, into .build/documentation
@@ -32,7 +32,7 @@ bench:
 chaos:
 	@.ci/install all
 	@swift build --build-tests
-	@CONTAINERKIT_CHAOS_KILLS=$${CONTAINERKIT_CHAOS_KILLS:-500} swift test --skip-build --no-parallel --filter ChaosTests
+	@CONTAINERKIT_CHAOS_KILLS=$${CONTAINERKIT_CHAOS_KILLS:-500} CONTAINERKIT_STORE_KILLS=$${CONTAINERKIT_STORE_KILLS:-200} swift test --skip-build --no-parallel --filter ChaosTests
 
 # A failure prints its seed: CONTAINERKIT_FUZZ_SEED=… CONTAINERKIT_FUZZ_SECONDS=0 repeats it.
 fuzz:
