@@ -179,6 +179,7 @@ extension ContainerConfiguration {
         /// Read from `Container.standardOutput` and `standardError`. What is not read stops the container after 64 KiB.
         case stream
         /// Both streams into one append-only file; nil is a file in the container's own directory, which goes with it.
+        /// It belongs to the container's user, unless something stood in it before.
         case file(FilePath?)
         /// A logger keeps each line with its time and stream, see `Container.logEntries`. It is a small process beside the container.
         case log(LogOptions = LogOptions())
