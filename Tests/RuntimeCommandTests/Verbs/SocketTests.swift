@@ -30,7 +30,7 @@ struct CommandSocketTests {
         print(text.decode())
         """
 
-    @Test func consoleSocketOfACreate() async throws {
+    @Test(.needsPrograms("python3")) func consoleSocketOfACreate() async throws {
         try await withCleanup { cleanup in
             let bundle = try CommandBundle(cleanup)
             let socket = bundle.directory.appending("console")
@@ -49,7 +49,7 @@ struct CommandSocketTests {
         }
     }
 
-    @Test func consoleSocketOfAnExec() async throws {
+    @Test(.needsPrograms("python3")) func consoleSocketOfAnExec() async throws {
         try await withCleanup { cleanup in
             let bundle = try CommandBundle(cleanup)
             try bundle.start()
@@ -72,7 +72,7 @@ struct CommandSocketTests {
         }
     }
 
-    @Test(.ckrunOnly, arguments: [false, true])
+    @Test(.ckrunOnly, .needsPrograms("python3"), arguments: [false, true])
     func pidfdSocket(_ isExec: Bool) async throws {
         try await withCleanup { cleanup in
             let bundle = try CommandBundle(cleanup)
