@@ -34,10 +34,13 @@ package struct ProcessView: Sendable {
     package var state: String { stat.first ?? "" }
 
     /// Its parent's process id; nil where the process is gone.
-    package var parent: Int32? { stat.count > 1 ? Int32(stat[1]) : nil }
+    package var parent: Int32? { stat.dropFirst().first.flatMap { Int32($0) } }
 
     /// Whether it has ended and is the machine's init's to reap, whenever that gets to it; so too when it is gone.
-    package var isOrphanedZombie: Bool { stat.isEmpty || stat.starts(with: ["Z", "1"]) }
+    package var isOrphanedZombie: Bool {
+        let stat = stat
+        return stat.isEmpty || stat.starts(with: ["Z", "1"])
+    }
 
     /// The fields of `/proc/<pid>/stat` after the name.
     private var stat: [String] { text("stat").split(separator: ")").last?.split(separator: " ").map(String.init) ?? [] }
