@@ -111,6 +111,13 @@ extension RegistryClient {
     }
 
     private func get(_ service: TokenService, _ touch: @escaping @Sendable () -> Void) async throws -> TokenAnswer {
+        let response = try await connections.execute(Self.question(service), trusting: service.isOwn ? service.endpoint : nil)
+        touch()
+        guard response.status == .ok else { throw try await failure(response, service) }
+        return try await answer(response, service, touch)
+    }
+
+    private static func question(_ service: TokenService) throws(ImageError) -> HTTPClientRequest {
         guard var parts = URLComponents(string: service.realm) else {
             throw ImageError(.protocolViolation, service.subject, "the registry names no token service")
         }
@@ -121,21 +128,19 @@ extension RegistryClient {
         parts.queryItems = query
         var outgoing = HTTPClientRequest(url: parts.string ?? service.realm)
         outgoing.headers.add(name: "User-Agent", value: "container-kit")
-        if let credentials = service.credentials { outgoing.headers.add(name: "Authorization", value: Self.basic(credentials)) }
-        let response = try await connections.execute(outgoing, trusting: service.isOwn ? service.endpoint : nil)
-        touch()
-        guard response.status == .ok else { throw try await failure(response, service) }
-        return try await answer(response, service, touch)
+        if let credentials = service.credentials { outgoing.headers.add(name: "Authorization", value: basic(credentials)) }
+        return outgoing
     }
 
-    private func failure(_ response: HTTPClientResponse, _ service: TokenService) async throws -> StatusFailure {
+    // Not inlined, nor is `answer`: the optimiser of Swift 6.3.1 crashes on the coroutine that they would become part of.
+    @inline(never) private func failure(_ response: HTTPClientResponse, _ service: TokenService) async throws -> StatusFailure {
         await drain(response)
         var failure = StatusFailure(response)
         failure.tokenService = service.host
         return failure
     }
 
-    private func answer(
+    @inline(never) private func answer(
         _ response: HTTPClientResponse, _ service: TokenService, _ touch: @escaping @Sendable () -> Void
     ) async throws -> TokenAnswer {
         try Document.decode(TokenAnswer.self, try await Self.body(of: response, limit: 1 << 20, service.subject, touch), service.subject)
