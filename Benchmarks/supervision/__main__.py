@@ -11,7 +11,6 @@ import os
 import pathlib
 import subprocess
 import sys
-import tempfile
 
 import attach_throughput
 import exec_true
@@ -65,7 +64,9 @@ def main():
     parser.add_argument("--output", type=pathlib.Path, required=True)
     parser.add_argument("--only", default=",".join(SCENARIOS))
     options = parser.parse_args()
-    work = pathlib.Path(tempfile.mkdtemp(prefix="ck-supervision-", dir="/dev/shm"))
+    # Podman makes an image's name of the path below it, which a random name with underscores is none of.
+    work = pathlib.Path(f"/dev/shm/ck-supervision-{os.getpid()}")
+    work.mkdir(mode=0o700)
     rows = []
     try:
         setting = Setting(options.program, options.layout, work)
