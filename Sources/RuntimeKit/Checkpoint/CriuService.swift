@@ -48,7 +48,10 @@ struct CriuService {
         do throws(Errno) {
             let pair = try SocketPair()
             shared = SharedDescriptor(try pair.near.duplicate())
-            pid = try spawn(pair.far.rawValue, inherited, keepsStreams)
+            // It calls ip(8) and iptables(8), so it needs PATH.
+            pid = try HostProgram.spawn(
+                [program, "swrk", "\(pair.far.rawValue)"], path: Self.directories.joined(separator: ":"),
+                streams: keepsStreams ? [0, 1, 2] : [nil, nil, nil], inherited: [pair.far.rawValue] + inherited.map(\.rawValue))
         } catch { throw failure("it cannot be started", errno: error) }
         var refusal: RuntimeError?
         let response: CriuResponse?
@@ -87,34 +90,5 @@ struct CriuService {
 
     private func failure(_ reason: String, errno: Errno? = nil) -> RuntimeError {
         RuntimeError(.checkpointFailed, .path(FilePath(program)), reason, errno: errno)
-    }
-
-    private func spawn(_ socket: CInt, _ inherited: [SharedDescriptor], _ keepsStreams: Bool) throws(Errno) -> pid_t {
-        let null = try OwnedDescriptor.open("/dev/null", flags: O_RDWR)
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        for number in Int32(0)...2 { posix_spawn_file_actions_adddup2(&actions, keepsStreams ? number : null.rawValue, number) }
-        // Onto themselves: that takes close-on-exec away.
-        for number in [socket] + inherited.map(\.rawValue) { posix_spawn_file_actions_adddup2(&actions, number, number) }
-        var attributes = posix_spawnattr_t()
-        posix_spawnattr_init(&attributes)
-        defer { posix_spawnattr_destroy(&attributes) }
-        var (none, all) = (sigset_t(), sigset_t())
-        sigemptyset(&none)
-        sigfillset(&all)
-        posix_spawnattr_setsigmask(&attributes, &none)
-        posix_spawnattr_setsigdefault(&attributes, &all)
-        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
-        let words = [program, "swrk", "\(socket)"]
-        var arguments = words.map { strdup($0) } + [nil]
-        defer { for argument in arguments { free(argument) } }
-        // It calls ip(8) and iptables(8).
-        var environment = [strdup("PATH=" + Self.directories.joined(separator: ":")), nil]
-        defer { for entry in environment { free(entry) } }
-        var pid: pid_t = 0
-        let result = posix_spawn(&pid, program, &actions, &attributes, &arguments, &environment)
-        if result != 0 { throw Errno(rawValue: result) }
-        return pid
     }
 }

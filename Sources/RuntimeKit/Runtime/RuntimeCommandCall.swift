@@ -16,7 +16,10 @@ struct RuntimeCommandCall: Sendable {
     func run(_ inherited: SharedDescriptor?) throws(RuntimeError) -> (status: Int32, message: String?) {
         do throws(Errno) {
             let log = SharedDescriptor(try .scratch(named: "log"))
-            let pid = try spawn(log, inherited)
+            let pid = try HostProgram.spawn(
+                [executable, "--root", root, "--log", "/proc/self/fd/\(log.rawValue)"] + words, path: "/usr/sbin:/usr/bin:/sbin:/bin",
+                streams: [streams.input?.rawValue, streams.output?.rawValue, streams.error?.rawValue],
+                inherited: [log.rawValue] + (inherited.map { [$0.rawValue] } ?? []))
             var status: Int32 = 0
             while waitpid(pid, &status, 0) < 0 { if errno != EINTR { throw Errno(rawValue: errno) } }
             let text = try log.withDescriptor { log throws(Errno) in
@@ -27,36 +30,6 @@ struct RuntimeCommandCall: Sendable {
         } catch {
             throw RuntimeError(.commandFailed, .path(FilePath(executable)), "the runtime command cannot be run", errno: error)
         }
-    }
-
-    private func spawn(_ log: SharedDescriptor, _ inherited: SharedDescriptor?) throws(Errno) -> pid_t {
-        let null = try OwnedDescriptor.open("/dev/null", flags: O_RDWR)
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        let sources = [streams.input?.rawValue, streams.output?.rawValue, streams.error?.rawValue]
-        for (number, source) in sources.enumerated() { posix_spawn_file_actions_adddup2(&actions, source ?? null.rawValue, Int32(number)) }
-        // Onto themselves: that takes close-on-exec away.
-        posix_spawn_file_actions_adddup2(&actions, log.rawValue, log.rawValue)
-        if let inherited { posix_spawn_file_actions_adddup2(&actions, inherited.rawValue, inherited.rawValue) }
-        var attributes = posix_spawnattr_t()
-        posix_spawnattr_init(&attributes)
-        defer { posix_spawnattr_destroy(&attributes) }
-        var (none, all) = (sigset_t(), sigset_t())
-        sigemptyset(&none)
-        sigfillset(&all)
-        posix_spawnattr_setsigmask(&attributes, &none)
-        posix_spawnattr_setsigdefault(&attributes, &all)
-        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
-        let line = [executable, "--root", root, "--log", "/proc/self/fd/\(log.rawValue)"] + words
-        var arguments = line.map { strdup($0) } + [nil]
-        defer { for argument in arguments { free(argument) } }
-        var environment = [strdup("PATH=/usr/sbin:/usr/bin:/sbin:/bin"), nil]
-        defer { for entry in environment { free(entry) } }
-        var pid: pid_t = 0
-        let result = posix_spawn(&pid, executable, &actions, &attributes, &arguments, &environment)
-        if result != 0 { throw Errno(rawValue: result) }
-        return pid
     }
 }
 
