@@ -59,4 +59,17 @@ extension ReapedProcess {
             systemMicroseconds: Int64(usage.ru_stime.tv_sec) * 1_000_000 + Int64(usage.ru_stime.tv_usec),
             peakResidentKiB: Int64(usage.ru_maxrss))
     }
+
+    /// The child that `wait(for: .any)` would reap now; it stays to be waited for.
+    /// - Returns: nil when none has ended, or there is none.
+    package static func firstEnded() -> CInt? {
+        var info = siginfo_t()
+        let options = WEXITED | waitsForAll | WNOHANG | WNOWAIT
+        while true {
+            let result = ck_waitid(CInt(P_ALL.rawValue), 0, &info, options, nil)
+            if result == -Int(EINTR) { continue }
+            let pid = ck_siginfo_pid(&info)
+            return result == 0 && pid != 0 ? pid : nil
+        }
+    }
 }

@@ -3,30 +3,57 @@ internal import LinuxSystem
 internal import SystemPackage
 
 /// The short-lived process that joins a container's namespaces and makes the process of an exec as its own sibling.
-struct ExecIntermediate {
-    let container: LaunchedContainer
+///
+/// It works in the caller's memory where it can, since it never is in the container's pid namespace: nobody there can stop or trace it.
+/// What it makes is in there, and has memory of its own.
+final class ExecIntermediate {
+    private let container: LaunchedContainer
     /// What it makes.
-    private(set) var process: ChildProcess
+    private let process: ChildProcess
     /// The v2 directory the new process is born in.
     var unified: SharedDescriptor?
 
     init(container: LaunchedContainer, process: ChildProcess) {
         self.container = container
+        var process = process
+        process.hasScore = true
         self.process = process
-        self.process.hasScore = true
     }
 
     /// Runs it and waits for its end.
     /// - Returns: what the clone into the cgroup said, when that was why there is no process.
     func run() throws(Errno) -> Errno? {
-        let pid = try ProcessClone.bare(ck_CLONE_CLEAR_SIGHAND, exitSignal: SIGCHLD)
-        if pid == 0 {
-            do throws(Errno) { try work() } catch { process.page.fail(error) }
-            ck_exit(0)
-        }
+        let pid = try make()
+        if pid == 0 { workAndEnd() }
         _ = try ReapedProcess.wait(for: .pid(pid), blocking: true)
         guard process.page.pid == 0, let failure = process.page.failure else { return nil }
         return failure.phase == .clone ? failure.errno : nil
+    }
+
+    /// - Returns: 0 in a child with memory of its own.
+    private func make() throws(Errno) -> CInt {
+        // Who shares memory may enter no time namespace; and one without privileges makes its memory readable for a moment.
+        if container.namespaces & ck_CLONE_NEWTIME == 0, geteuid() == 0 {
+            let result = unsafe ck_clone3_borrowing(
+                ck_CLONE_CLEAR_SIGHAND, nil, SIGCHLD, 0,
+                { context in
+                    guard let context = unsafe context else { ck_exit(127) }
+                    unsafe Unmanaged<ExecIntermediate>.fromOpaque(context).takeUnretainedValue().workAndEnd()
+                }, Unmanaged.passUnretained(self).toOpaque())
+            if result != -Int(ENOSYS) { return CInt(try check(result)) }
+        }
+        return try ProcessClone.bare(ck_CLONE_CLEAR_SIGHAND, exitSignal: SIGCHLD)
+    }
+
+    private func workAndEnd() -> Never {
+        workOrFail()
+        ck_exit(0)
+    }
+
+    /// A frame of its own: in the caller's memory nothing may stay retained, or a descriptor would stay open there for ever.
+    @inline(never)
+    private func workOrFail() {
+        do throws(Errno) { try work() } catch { process.page.fail(error) }
     }
 
     private func work() throws(Errno) {

@@ -3,25 +3,37 @@ internal import LinuxSystem
 internal import SystemPackage
 
 extension Launcher {
-    /// Starts a further process in a container whose first process lives.
-    ///
-    /// A short-lived intermediate joins the namespaces and makes it with CLONE_PARENT, so that it is the caller's child,
-    /// who waits for it. While it lives, nothing of the host is reachable through it: not its memory, since it is not
-    /// dumpable, and not its descriptors.
-    /// - Parameter streams: the child's ends; nil with a terminal, or to hand on the caller's own 0 to 2.
+    /// Starts a further process in a container whose first process lives, and waits until it executes its program.
+    /// - Parameters: as of `beginExec`.
     /// - Throws: a failure after which there is no process. A frozen container is the caller's to refuse: a process born
     ///   there would never answer.
     package static func exec(
         _ plan: ExecPlan, in container: LaunchedContainer, streams: consuming StandardStreams?, command: CommandLaunch? = nil
     ) throws(LaunchFailure) -> LaunchedProcess {
+        let starting = try beginExec(plan, in: container, streams: streams, command: command)
+        while true {
+            if let process = try starting.advance(waits: true) { return process }
+        }
+    }
+
+    /// Makes a further process in a container whose first process lives.
+    ///
+    /// A short-lived intermediate joins the namespaces and makes it with CLONE_PARENT, so that it is the caller's child,
+    /// who waits for it. While it lives, nothing of the host is reachable through it: not its memory, since it is not
+    /// dumpable, and not its descriptors.
+    /// - Parameter streams: the child's ends; nil with a terminal, or to hand on the caller's own 0 to 2.
+    /// - Returns: the process before its execve, which others in the container may hold up.
+    /// - Throws: a failure after which there is no process.
+    package static func beginExec(
+        _ plan: ExecPlan, in container: LaunchedContainer, streams: consuming StandardStreams?, command: CommandLaunch? = nil
+    ) throws(LaunchFailure) -> StartingProcess {
         var streams = streams
         let page = try SharedPage()
         let (process, setup) = try born(plan, container, page, streams.numbers, command)
         closeStreams(&streams)
         var supervision = LaunchSupervision(process: process, page: page, setup: setup)
         supervision.listener = plan.process.listener
-        let terminal = try supervision.proceed(parks: false)
-        return LaunchedProcess(pid: process.pid, descriptor: process.descriptor, terminal: terminal)
+        return StartingProcess(supervision)
     }
 
     private static func born(
@@ -37,7 +49,7 @@ extension Launcher {
                 plan: plan.process, page: page, setup: far.rawValue, streams: streams, parks: false,
                 bindsToParent: command == nil && container.namespaces & ck_CLONE_NEWPID == 0, hostProc: proc)
             if let command { process.command = command }
-            var intermediate = ExecIntermediate(container: container, process: process)
+            let intermediate = ExecIntermediate(container: container, process: process)
             intermediate.unified = container.cgroups.first { $0.isUnified }?.directory
             if try intermediate.run() == .resourceBusy {
                 // A container that delegates has moved its processes below its own cgroup (no internal processes).

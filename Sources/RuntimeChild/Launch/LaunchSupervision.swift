@@ -13,27 +13,37 @@ struct LaunchSupervision {
     var listener: SeccompListenerPlan?
     /// Interfaces that the child waits for.
     var netDevices: [NetDevicePlan] = []
+    /// The pty master, once the child has sent one.
+    private(set) var terminal: SharedDescriptor?
+
+    init(process: LaunchedProcess, page: SharedPage, setup: SharedDescriptor) {
+        self.process = process
+        self.page = page
+        self.setup = setup
+    }
 
     /// Follows the child until execve, or until it is parked.
-    /// - Returns: the pty master, when it sent one.
+    /// - Parameter waits: whether to wait for it where it has got no further.
+    /// - Returns: whether it is there.
     /// - Throws: why there is no program; the child is reaped then.
-    func proceed(parks: Bool) throws(LaunchFailure) -> SharedDescriptor? {
-        var terminal: SharedDescriptor?
+    @discardableResult
+    mutating func proceed(parks: Bool, waits: Bool = true) throws(LaunchFailure) -> Bool {
         while true {
             var byte: UInt8 = 0
             var received: CInt = -1
             var count = 1
-            let size = unsafe ck_receive(setup.rawValue, &byte, 1, &received, &count, 0)
+            let size = unsafe ck_receive(setup.rawValue, &byte, 1, &received, &count, waits ? 0 : CInt(MSG_DONTWAIT))
             if count == 1 { terminal = SharedDescriptor(OwnedDescriptor(received)) }
             if size > 0 {
-                if byte == SetupMessage.parked && parks { return terminal }
+                if byte == SetupMessage.parked && parks { return true }
                 if byte == SetupMessage.hooks { try runHooks() }
                 if byte == SetupMessage.listener { try handOverListener() }
                 if byte == SetupMessage.netDevices { try moveNetDevices() }
                 continue
             }
+            if size == -Int(EAGAIN), !waits { return false }
             try conclude()
-            return terminal
+            return true
         }
     }
 

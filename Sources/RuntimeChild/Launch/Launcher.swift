@@ -54,7 +54,8 @@ package enum Launcher {
             supervision.listener = plan.process.listener
             supervision.netDevices = plan.netDevices
             if plan.namespaces.new & ck_CLONE_NEWUSER != 0 { try supervision.writeIDMaps(plan) }
-            return ParkedContainer(container, supervision, terminal: try supervision.proceed(parks: parks), isParked: parks)
+            try supervision.proceed(parks: parks)
+            return ParkedContainer(container, supervision, isParked: parks)
         } catch {
             cgroups.remove()
             throw error

@@ -3,15 +3,13 @@ internal import LinuxSystem
 /// A container whose first process waits before its filter and execve. Let go without a start, it is taken back.
 package final class ParkedContainer {
     package let container: LaunchedContainer
-    private let supervision: LaunchSupervision
+    private var supervision: LaunchSupervision
     private var isParked: Bool
 
-    init(
-        _ container: LaunchedContainer, _ supervision: LaunchSupervision, terminal: SharedDescriptor?, isParked: Bool
-    ) {
+    init(_ container: LaunchedContainer, _ supervision: LaunchSupervision, isParked: Bool) {
         let process = container.process
         self.container = LaunchedContainer(
-            process: LaunchedProcess(pid: process.pid, descriptor: process.descriptor, terminal: terminal),
+            process: LaunchedProcess(pid: process.pid, descriptor: process.descriptor, terminal: supervision.terminal),
             cgroups: container.cgroups, namespaces: container.namespaces, root: container.root)
         self.supervision = supervision
         self.isParked = isParked
@@ -26,7 +24,7 @@ package final class ParkedContainer {
         isParked = false
         supervision.release()
         do throws(LaunchFailure) {
-            _ = try supervision.proceed(parks: false)
+            try supervision.proceed(parks: false)
         } catch {
             try? CgroupRemoval.remove(container.cgroups)
             throw error

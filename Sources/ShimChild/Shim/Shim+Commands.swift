@@ -13,7 +13,7 @@ extension Shim {
         case .start: reply(start())
         case .signal(let process, let number, let all): reply(signal(process, number, all))
         case .exec(let process, let plan, let planIsSealed, let streams):
-            exec(process, plan, planIsSealed, streams, descriptors, peer, reply)
+            exec(process, plan, planIsSealed, streams, descriptors, from: peer, id: id)
         case .resize(let process, let rows, let columns): reply(resize(process, rows, columns))
         case .connect(let address, let port, let milliseconds): connect(address, port, milliseconds, reply)
         case .attach(let process, let takesOver, let holder): attach(process, takesOver, holder, peer, reply)
@@ -48,67 +48,15 @@ extension Shim {
                 return .done
             }
             if all, number == 0, CgroupSignal.send(signal, to: container.cgroups) > 0 { return .done }
-            guard let process = processes[number], !process.hasEnded else { throw .noSuchProcess }
-            try process.descriptor.sendSignal(signal)
+            if let process = processes[number], !process.hasEnded {
+                try process.descriptor.sendSignal(signal)
+            } else if let exec = execs.first(where: { $0.id == number }) {
+                try exec.starting.process.descriptor.sendSignal(signal)
+            } else {
+                throw .noSuchProcess
+            }
             return .done
         } catch { return .failed(error) }
-    }
-
-    private func exec(
-        _ number: UInt32, _ bytes: [UInt8], _ isSealed: Bool, _ plans: StreamPlans, _ descriptors: consuming DescriptorList,
-        _ peer: ShimPeer, _ reply: (ShimReply, [SharedDescriptor]) -> Void
-    ) {
-        // Nothing may be made in a frozen container: it would never report.
-        guard let container, state == .running else { return reply(.wrongState(state), []) }
-        guard number != 0, processes[number] == nil else { return reply(.failed(.fileExists), []) }
-        var descriptors = descriptors
-        do throws(LaunchFailure) {
-            let plan = try Self.execPlan(bytes, isSealed, &descriptors)
-            var given: [SharedDescriptor] = []
-            while let descriptor = descriptors.take() { given.append(SharedDescriptor(descriptor)) }
-            var held = ShimStreams()
-            let streams: StandardStreams?
-            do throws(Errno) {
-                streams =
-                    plan.process.terminal
-                    ? nil : try ShimStreams.make(plans, given: given, uid: plan.process.uid, gid: plan.process.gid, held: &held)
-            } catch { throw LaunchFailure(.standardStreams, errno: error) }
-            let launched = try Launcher.exec(plan, in: container, streams: streams)
-            held.terminal = launched.terminal
-            makeNonBlocking(held.terminal)
-            let process = ShimProcess(
-                id: number, pid: launched.pid, hostPid: hostPid(of: launched), descriptor: launched.descriptor,
-                streams: held, startedAt: Self.now())
-            process.reader = (peer, 0)
-            processes[number] = process
-            let (ends, handed) = held.ends
-            reply(.streams(pid: process.hostPid, ends), handed)
-            // The caller's alone from now on, the terminal aside, which is resized here.
-            process.streams.output = nil
-            process.streams.error = nil
-            process.streams.input = nil
-        } catch {
-            // A process cannot be born into a pid namespace whose first has ended: the kernel says ENOMEM.
-            // And one that was born before is killed, a moment before the first itself is seen to have ended.
-            let mayBeTheEnd = error.signal == SIGKILL || error.errno == .noMemory || error.errno == .noSuchProcess
-            if processes[0]?.isOver(within: mayBeTheEnd ? 100 : 0) ?? true { return reply(.wrongState(.stopped), []) }
-            reply(.launchFailed(error), [])
-        }
-    }
-
-    private static func execPlan(
-        _ bytes: [UInt8], _ isSealed: Bool, _ descriptors: inout DescriptorList
-    ) throws(LaunchFailure) -> ExecPlan {
-        var bytes = bytes
-        if isSealed {
-            do throws(Errno) {
-                guard let memory = descriptors.take() else { throw .badFileDescriptor }
-                bytes = try SealedMemory.read(memory, limit: 16 * 1024 * 1024)
-            } catch { throw LaunchFailure(.decodePlan, errno: error) }
-        }
-        do throws(FrameError) {
-            return try ExecPlan(decoding: bytes)
-        } catch { throw LaunchFailure(.decodePlan, errno: Errno(rawValue: EBADMSG)) }
     }
 
     private func resize(_ number: UInt32, _ rows: UInt16, _ columns: UInt16) -> ShimReply {

@@ -11,7 +11,7 @@ extension Shim {
             while unsafe ck_read(childSignal.rawValue, &information, MemoryLayout<signalfd_siginfo>.size) > 0 {}
         }
         while exitStatus == nil {
-            guard let child = try? ReapedProcess.wait(for: .any, blocking: false) else { return }
+            guard let target = nextEnded(), let child = try? ReapedProcess.wait(for: target, blocking: false) else { return }
             if child.pid == logger {
                 loggerEnded(child)
                 continue
@@ -20,6 +20,19 @@ extension Shim {
             process.hasEnded = true
             if process.id == 0 { containerEnded(process, child) } else { execEnded(process, child) }
         }
+    }
+
+    /// Who is to be reaped next. An exec that ended as soon as it had begun is taken over before: who made it is told of both.
+    private func nextEnded() -> ReapedProcess.Target? {
+        while !execs.isEmpty {
+            guard let pid = ReapedProcess.firstEnded() else { return nil }
+            guard let exec = execs.first(where: { $0.starting.process.pid == pid }) else { return .pid(pid) }
+            advance(exec)
+            if processes[exec.id] != nil { return .pid(pid) }
+            // Without a program it is reaped already.
+            if execs.contains(where: { $0 === exec }) { return nil }
+        }
+        return .any
     }
 
     private func execEnded(_ process: ShimProcess, _ child: ReapedProcess) {
@@ -31,6 +44,7 @@ extension Shim {
     private func containerEnded(_ process: ShimProcess, _ child: ReapedProcess) {
         guard let container else { return }
         parked = nil
+        endExecs()
         var exit = record(of: process, child)
         let facts = CgroupFacts.read(container.cgroups)
         exit.cpuMicroseconds = facts.cpuMicroseconds.map { Int64(clamping: $0) } ?? -1

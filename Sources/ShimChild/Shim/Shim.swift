@@ -23,6 +23,8 @@ final class Shim {
     var container: LaunchedContainer?
     /// The first process and those of exec that have not ended, and the ended ones whose streams are still read.
     var processes: [UInt32: ShimProcess] = [:]
+    /// What is about to become further ones.
+    var execs: [ShimExec] = []
     var state = ShimState.created
     /// The fork that writes the log.
     var logger: CInt?
@@ -60,6 +62,8 @@ final class Shim {
         watch(listener?.rawValue ?? -1, POLLIN)
         let watched = peers
         for peer in watched { watch(peer.descriptor.rawValue, peer.hasQueue ? POLLIN | POLLOUT : POLLIN) }
+        let starting = execs
+        for exec in starting { watch(exec.starting.socket.rawValue, POLLIN) }
 
         var timeout: CInt = bounded?.keepBound() ?? -1
         for other in [state == .stopped ? 200 : -1, restart.timeout] where other >= 0 {
@@ -67,6 +71,7 @@ final class Shim {
         }
         // A stopped container whose output nobody has read keeps its shim; whether it is drained shows by looking.
         if unsafe poll(&polled, nfds_t(polled.count), timeout) < 0 { return }
+        for (index, exec) in starting.enumerated() where polled[3 + watched.count + index].revents != 0 { advance(exec) }
         for (index, peer) in watched.enumerated() {
             let events = CInt(polled[3 + index].revents)
             if events & POLLOUT != 0 { peer.flush() }

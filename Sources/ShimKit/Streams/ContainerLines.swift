@@ -23,19 +23,28 @@ public struct ContainerLines: AsyncSequence, Sendable {
         init(_ chunks: ContainerOutput.AsyncIterator) { self.chunks = chunks }
 
         /// The next line; nil at the end. A last line without a terminator counts.
-        public mutating func next() async throws -> String? {
-            var searched = position
+        public mutating func next(isolation actor: isolated (any Actor)? = #isolation) async throws -> String? {
+            if let line = lineInBuffer(from: position) { return line }
+            return try await lineAcrossChunks(isolation: actor)
+        }
+
+        /// A function without an await, since most lines need none.
+        private mutating func lineInBuffer(from searched: Int) -> String? {
+            guard let end = Self.lineFeed(in: buffer, from: searched) else { return nil }
+            defer { position = end + 1 }
+            return Self.text(buffer, position, end)
+        }
+
+        private mutating func lineAcrossChunks(isolation actor: isolated (any Actor)?) async throws -> String? {
+            var searched = buffer.count
             while true {
-                if let end = Self.lineFeed(in: buffer, from: searched) {
-                    defer { position = end + 1 }
-                    return Self.text(buffer, position, end)
-                }
+                if let line = lineInBuffer(from: searched) { return line }
                 searched = buffer.count
                 if hasEnded || buffer.count - position >= ContainerLines.longestLine {
                     defer { position = buffer.count }
                     return position == buffer.count ? nil : Self.text(buffer, position, buffer.count)
                 }
-                guard let chunk = try await chunks.next() else {
+                guard let chunk = try await chunks.next(isolation: actor) else {
                     hasEnded = true
                     continue
                 }

@@ -24,7 +24,9 @@ public struct ContainerOutput: AsyncSequence, Sendable {
 
         /// The next chunk, at most 64 KiB; nil at the end.
         /// - Throws: `CancellationError`, or `ShimError` when reading fails.
-        public mutating func next() async throws -> [UInt8]? { try await reader?.read() }
+        public mutating func next(isolation actor: isolated (any Actor)? = #isolation) async throws -> [UInt8]? {
+            try await reader?.read(isolation: actor)
+        }
     }
 
     public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(reader: reader) }
@@ -97,7 +99,7 @@ final class OutputReader: Sendable {
     }
 
     /// - Returns: nil at the end.
-    func read() async throws -> [UInt8]? {
+    func read(isolation actor: isolated (any Actor)? = #isolation) async throws -> [UInt8]? {
         if let chunk = returned.withLock({ $0.isEmpty ? nil : $0.removeFirst() }) { return chunk }
         while true {
             if let error = revoked.withLock({ $0 }) { throw error }
