@@ -48,12 +48,13 @@ docs:
 	@.ci/install build
 	@.ci/docs
 
-# The same containers in a virtual machine with cgroup v2 only.
+# The same containers in a virtual machine with cgroup v2 only, and services that have some in one with systemd.
 guest:
 	@.ci/install all
 	@Tests/Guest/run
 	@Tests/Guest/tests
 	@Tests/Guest/containers
+	@Tests/Guest/systemd
 
 format:
 	@find Package.swift Sources Tests Examples Benchmarks DocC -name '.build*' -prune -o -name '*.swift' -print0 | xargs -0 swift format -i --parallel

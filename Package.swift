@@ -170,6 +170,10 @@ let package = Package(
             name: "ContainerKitTests",
             dependencies: ["ContainerKit", "TestSupport", "OCIModel", "LinuxSystem", "SpawnKit", nioCore, nioPosix, crypto, system]
         ),
+        // A service that keeps containers, for the guest with systemd.
+        .executableTarget(
+            name: "ServiceProbe", dependencies: ["ContainerKit", "OCIModel", "RuntimeKit", system], path: "Tests/ServiceProbe"
+        ),
         .testTarget(name: "ContainerTestingTests", dependencies: ["ContainerTesting", "ContainerKit", "TestSupport", system]),
     ]
 )

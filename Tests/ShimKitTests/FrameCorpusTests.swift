@@ -85,6 +85,11 @@ struct FrameCorpusTests {
         let before = logged.encode().count
         logged.log = LogPlan(form: .cri, path: "/var/lib/containerkit/containers/corpus/output.log", size: 1 << 24, count: 4)
         logged.restart = RestartPlan(always: false, limit: 5)
+        // With the one that came last alone, no older version reads it.
+        var scoped = ShimRequest(containerID: "corpus", runDirectory: "/run/containerkit/containers/corpus", plan: [1, 2, 3, 4])
+        scoped.scope = ScopePlan(unit: "containerkit-corpus-0badcafe.scope", slice: "system.slice", description: "Container corpus")
+        scoped.scope?.directory = "/sys/fs/cgroup/system.slice/containerkit-corpus-0badcafe.scope"
+        scoped.scope?.controllers = ["cpu", "memory", "pids"]
         return events.map { name, event, added in
             Frame(version: "0.2", name: "event-\(name)", bytes: event.encode(), added: added) { try ShimEvent(decoding: $0).encode() }
         } + [
@@ -93,6 +98,9 @@ struct FrameCorpusTests {
                 return command.encode(id: id)
             },
             Frame(version: "0.2", name: "request-with-log", bytes: logged.encode(), added: logged.encode().count - before) {
+                try ShimRequest(decoding: $0).encode()
+            },
+            Frame(version: "0.2", name: "request-with-scope", bytes: scoped.encode(), added: scoped.encode().count - before) {
                 try ShimRequest(decoding: $0).encode()
             },
         ]

@@ -107,12 +107,9 @@ extension ContainerEngine {
                 image.isImmutable
                 ? .overlay(lower: image.lowerDirectories, upper: directory.upper, work: directory.work)
                 : .directory(image.lowerDirectories.first ?? "/")
-            var plan: LaunchPlan
-            do throws(RuntimeError) {
-                plan = try compiler.compile(
-                    runtime, container: id, root: root, cgroupParent: cgroupParent, volumes: volumes.destinations)
-                if let cgroup = plan.cgroup { try cgroups.prepare(for: cgroup) }
-            } catch { throw ContainerError(error, container: id) }
+            let isDurable = configuration.life == .durable
+            var (plan, scope) = try plan(
+                runtime, id, root, volumes: volumes.destinations, isDurable: isDurable, gracePeriod: configuration.stopGracePeriod)
 
             if configuration.reapsChildren { try Self.addInit(to: &plan) }
             let log = streams.log(in: directory)
@@ -130,7 +127,6 @@ extension ContainerEngine {
             record.createdAt = KernelClock.realtime()
             record.outputFileSize = configuration.outputFileSize
             record.startDeadline = configuration.startDeadline
-            let isDurable = configuration.life == .durable
             if isDurable || configuration.isShared { try record.write(to: directory.record) }
 
             var launch = ContainerLaunch(id: id, plan: plan)
@@ -139,6 +135,7 @@ extension ContainerEngine {
             launch.log = streams.logPlan(log)
             launch.restart = configuration.restart.plan
             launch.isDurable = isDurable
+            launch.scope = scope
             launch.isAttachable = isDurable || configuration.isShared
             launch.removesItself = configuration.removesItself
             launch.directories = [directory.path]
@@ -151,6 +148,18 @@ extension ContainerEngine {
             do throws(Errno) { try directory.remove() } catch { failure.suppressed.append(error) }
             throw failure
         }
+    }
+
+    /// The compiled plan of a container, and the scope that its supervisor goes into; what its cgroup needs above it is made. Blocks.
+    func plan(
+        _ runtime: RuntimeConfiguration, _ id: ContainerID, _ root: RootSource, volumes: Set<String>, isDurable: Bool, gracePeriod: Duration
+    ) throws(ContainerError) -> (LaunchPlan, ScopePlan?) {
+        do throws(RuntimeError) {
+            var place = try placement.place(of: id, isDurable: isDurable, gracePeriod: gracePeriod)
+            let plan = try compiler.compile(runtime, container: id, root: root, cgroupParent: place.parent, volumes: volumes)
+            try placement.prepare(&place, for: plan.cgroup)
+            return (plan, place.scope)
+        } catch { throw ContainerError(error, container: id) }
     }
 
     /// Process 1 becomes ours. A container that may trace could read it, and with it what the host program had in memory.

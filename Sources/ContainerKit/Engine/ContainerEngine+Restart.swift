@@ -52,12 +52,8 @@ extension ContainerEngine {
             ? .overlay(
                 lower: record.lowerDirectories.map { FilePath($0) }, upper: directory.appending("upper"), work: directory.appending("work"))
             : .directory(FilePath(record.lowerDirectories.first ?? "/"))
-        var plan: LaunchPlan
-        do throws(RuntimeError) {
-            plan = try compiler.compile(
-                record.configuration, container: id, root: root, cgroupParent: cgroupParent, volumes: record.volumes ?? [])
-            if let cgroup = plan.cgroup { try cgroups.prepare(for: cgroup) }
-        } catch { throw ContainerError(error, container: id) }
+        var (plan, scope) = try plan(
+            record.configuration, id, root, volumes: record.volumes ?? [], isDurable: true, gracePeriod: .seconds(record.stopGraceSeconds))
         if record.reapsChildren == true { try Self.addInit(to: &plan) }
         var configuration = ContainerConfiguration()
         configuration.terminal = record.configuration.process?.terminal == true
@@ -76,6 +72,7 @@ extension ContainerEngine {
         launch.log = streams.logPlan(log)
         launch.restart = record.restart?.plan
         launch.isDurable = true
+        launch.scope = scope
         launch.isAttachable = true
         launch.directories = [directory]
         launch.details = record.details

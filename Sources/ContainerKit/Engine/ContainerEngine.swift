@@ -21,8 +21,7 @@ public final class ContainerEngine: Sendable {
     let supervisor: Supervisor
     let hostFeatures: HostFeatures
     let cgroups: CgroupHost
-    /// Nil where no cgroup can be made.
-    let cgroupParent: CgroupParent?
+    let placement: CgroupPlacement
     let compiler: PlanCompiler
     let store: ImageStore
     /// Why the root takes no overlay, if so.
@@ -51,7 +50,7 @@ public final class ContainerEngine: Sendable {
             let opened = try await Self.open(configuration, directories, threads, spawner)
             hostFeatures = opened.features
             cgroups = opened.cgroups
-            cgroupParent = opened.cgroupParent
+            placement = opened.placement
             compiler = opened.compiler
             supervisor = opened.supervisor
             overlayObstacle = opened.overlayObstacle
@@ -73,7 +72,7 @@ public final class ContainerEngine: Sendable {
     private struct Opened {
         var features: HostFeatures
         var cgroups: CgroupHost
-        var cgroupParent: CgroupParent?
+        var placement: CgroupPlacement
         var compiler: PlanCompiler
         var supervisor: Supervisor
         var overlayObstacle: BundleError?
@@ -91,16 +90,19 @@ public final class ContainerEngine: Sendable {
             do throws(RuntimeError) { try features.requireMinimum() } catch {
                 throw ContainerError(.hostUnsuitable, .engine, "this host cannot run containers", cause: error)
             }
-            var parent: CgroupParent?
+            let placement: CgroupPlacement
             do throws(RuntimeError) {
-                parent = if let path = configuration.cgroupParent { try CgroupParent(path) } else { try .default(on: cgroups) }
-            } catch {
-                if configuration.cgroupParent != nil {
-                    throw ContainerError(.configurationRefused, .option("cgroupParent"), "it cannot be used", cause: error)
+                placement = try CgroupPlacement(
+                    parent: configuration.cgroupParent, systemd: configuration.usesSystemdScopes ? .detect(cgroups) : nil, on: cgroups
+                ) {
+                    if features.isPrivileged {
+                        configuration.logger.notice("Containers have no cgroup here, so limits are refused: \($0)")
+                    }
                 }
-                if features.isPrivileged {
-                    configuration.logger.notice("Containers have no cgroup here, so limits are refused: \(error)")
-                }
+            } catch { throw ContainerError(.configurationRefused, .option("cgroupParent"), "it cannot be used", cause: error) }
+            if let unit = placement.undelegatedService {
+                configuration.logger.notice(
+                    "Containers lie outside of this program's unit: write `Delegate=yes` into the [Service] section of \(unit).")
             }
             let compiler = PlanCompiler(
                 features: features, cgroups: cgroups, seccomp: SeccompCache(directory: directories.cache.appending("seccomp")))
@@ -114,7 +116,7 @@ public final class ContainerEngine: Sendable {
                 configuration.logger.notice("\(path) belonged to a program that was killed; it has been removed.")
             }
             return Opened(
-                features: features, cgroups: cgroups, cgroupParent: parent, compiler: compiler, supervisor: supervisor,
+                features: features, cgroups: cgroups, placement: placement, compiler: compiler, supervisor: supervisor,
                 overlayObstacle: obstacle)
         }
         // Without rights no container is made, and images are only stored.

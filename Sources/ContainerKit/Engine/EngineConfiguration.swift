@@ -12,8 +12,12 @@ public struct EngineConfiguration: Sendable {
     public var root: FilePath
     /// State of running containers, in memory as a rule; 0700. `/run/containerkit` as root, else `$XDG_RUNTIME_DIR/containerkit`.
     public var run: FilePath
-    /// The cgroup below which containers get theirs. Nil, the default, is `/containerkit` as root, else the delegated subtree.
+    /// The cgroup below which containers get theirs. Nil, the default, is the subtree that systemd delegated to this program's unit, else
+    /// `/containerkit` as root; durable containers then lie in their scopes, see `usesSystemdScopes`.
     public var cgroupParent: FilePath?
+    /// Whether each durable container gets a scope of its own where systemd runs (`containerkit-<name>-<number>.scope`), so that it outlives
+    /// the unit of this program. On by default; off, it ends with the unit. See: man 5 systemd.scope.
+    public var usesSystemdScopes = true
     /// Whether `shutdown()` removes the cgroup parent if this engine made it and nothing is in it. Off by default: another engine may be about to use it.
     public var removesCgroupParent = false
     /// Credentials and trust for registries.

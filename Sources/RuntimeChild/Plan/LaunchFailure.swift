@@ -29,6 +29,8 @@ package enum LaunchPhase: UInt32, Sendable, CaseIterable {
     case seccompListener
     /// An interface of the host cannot be moved into the container: `index` says which.
     case netDevice
+    /// The process that supervises cannot leave the cgroup of the program that made it: `index` says at what, see `TransientScope`.
+    case scope
 }
 
 /// Why there is no process: phase, index within it (which tree, step, write, limit), errno, and the signal for `died`.

@@ -44,8 +44,7 @@ extension CgroupHost {
     }
 
     private func prepareUnified(_ parent: String, in hierarchy: CgroupHierarchy, needed: Set<String>) throws(RuntimeError) {
-        // What is always handed down gives statistics and later updates; only what is needed has to be there.
-        let wanted = needed.union(["cpu", "memory", "pids"].filter { hierarchy.controllers.contains($0) })
+        let wanted = needed.union(Self.usual(in: hierarchy))
         let present = HostFile.trimmed(parent + "/cgroup.subtree_control").map { Set($0.split(separator: " ").map(String.init)) }
         if let present, wanted.isSubset(of: present) { return }
         var path = hierarchy.mountPoint
@@ -64,6 +63,16 @@ extension CgroupHost {
                 }
             }
         }
+    }
+
+    /// What is always handed down gives statistics and later updates; only what is needed has to be there.
+    private static func usual(in hierarchy: CgroupHierarchy) -> [String] {
+        ["cpu", "memory", "pids"].filter { hierarchy.controllers.contains($0) }
+    }
+
+    /// The v2 controllers that a parent of these directories hands down.
+    func handedDown(for directories: [CgroupPlan.Directory]) -> Set<String> {
+        directories.filter(\.isUnified).reduce(into: Set(unified.map(Self.usual) ?? [])) { $0.formUnion(Self.controllers(of: $1)) }
     }
 
     private func makeParent(_ path: String) throws(RuntimeError) {

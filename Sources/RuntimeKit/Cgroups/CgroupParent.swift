@@ -20,30 +20,52 @@ public struct CgroupParent: Sendable, Hashable {
 
     private init(unchecked path: String) { self.path = FilePath(path) }
 
-    /// The parent for this process: `/containerkit` as root. Else the subtree of version 2 that was delegated to the user:
-    /// then this process moves into a leaf of it (`<own>/engine`), since a cgroup with processes cannot hand controllers down.
-    /// - Throws: `RuntimeError.Code.notPermitted` when no subtree is delegated.
+    /// The parent for this process, in this order.
+    ///
+    /// The subtree of version 2 that systemd delegated to the unit of this process: then this process, and what else is in the unit's
+    /// cgroup, moves into a leaf of it (`<own>/engine`), since a cgroup with processes cannot hand controllers down. As root otherwise
+    /// `/containerkit`; as another user a subtree that may be written.
+    /// - Throws: `RuntimeError.Code.notPermitted` when this is not root and no subtree is delegated.
     public static func `default`(on host: CgroupHost) throws(RuntimeError) -> CgroupParent {
-        if geteuid() == 0 { return CgroupParent(unchecked: "/containerkit") }
-        return try delegated(on: host)
+        if geteuid() != 0 { return try delegated(on: host) }
+        // Where others stay in the unit's cgroup, limits would be refused in it.
+        if isDelegatedBySystemd(on: host), let unified = host.unified, let parent = try? delegated(on: host),
+            moveOthers(from: unified.directory(own(in: unified)))
+        {
+            return parent
+        }
+        return CgroupParent(unchecked: "/containerkit")
+    }
+
+    /// The cgroup of this process; where an engine has moved it into its leaf, the one above.
+    private static func own(in unified: CgroupHierarchy) -> String {
+        let path = unified.ownPath
+        return path.hasSuffix("/engine") ? String(path.dropLast("/engine".count)) : path
+    }
+
+    /// Whether systemd says that it leaves the subtree of this process's unit alone: it marks the directory.
+    /// See: systemd's "Control Group APIs and Delegation".
+    static func isDelegatedBySystemd(on host: CgroupHost) -> Bool {
+        guard host.mode == .unified, let unified = host.unified else { return false }
+        let directory = unified.directory(own(in: unified))
+        return ["trusted.delegate", "user.delegate"].contains { ExtendedAttribute.value($0, of: directory) == Array("1".utf8) }
     }
 
     /// The delegated subtree. See: systemd.resource-control(5), `Delegate=`; cgroups(7), "Delegation".
     static func delegated(on host: CgroupHost) throws(RuntimeError) -> CgroupParent {
         let advice =
-            "Run the program as root, or in a unit with Delegate=yes (`systemd-run --user --scope -p Delegate=yes …`), or name a cgroup parent."
+            "Run the program as root, or write `Delegate=yes` into the [Service] section of its unit "
+            + "(by hand: `systemd-run --user --scope -p Delegate=yes …`), or name a cgroup parent."
         guard let unified = host.unified, host.mode == .unified else {
             throw RuntimeError(.notPermitted, .host, "cgroup version 1 cannot be delegated to a user", advice: advice)
         }
-        var own = unified.ownPath
-        // A second engine of the same process is in its leaf already.
-        if own.hasSuffix("/engine") { own.removeLast("/engine".count) }
+        let own = own(in: unified)
         let directory = unified.directory(own)
         guard access(directory + "/cgroup.subtree_control", W_OK) == 0, access(directory, W_OK) == 0 else {
             throw RuntimeError(.notPermitted, .path(FilePath(directory)), "this cgroup is not delegated to the user", advice: advice)
         }
         if own == unified.ownPath {
-            do {
+            do throws(Errno) {
                 try CgroupDirectory.make(directory + "/engine")
                 try CgroupDirectory.write("0", to: directory + "/engine/cgroup.procs")
             } catch {
@@ -53,6 +75,18 @@ public struct CgroupParent: Sendable, Hashable {
             }
         }
         return CgroupParent(unchecked: own == "/" ? "/containerkit" : own + "/containerkit")
+    }
+
+    /// The rest of the unit: helpers that this process has started meanwhile, a shell around it.
+    /// - Returns: whether none is left.
+    private static func moveOthers(from directory: String) -> Bool {
+        for _ in 0..<10 {
+            guard let pids = HostFile.trimmed(directory + "/cgroup.procs") else { return false }
+            if pids.isEmpty { return true }
+            // One that ends meanwhile is no failure.
+            for pid in pids.split(separator: "\n") { try? CgroupDirectory.write(String(pid), to: directory + "/engine/cgroup.procs") }
+        }
+        return false
     }
 }
 

@@ -11,7 +11,7 @@ enum ErrnoAdvice {
     enum Attempt: Sendable, CaseIterable {
         case executable, workingDirectory, mountSource, mount, containerPath, cgroup, cgroupControl, deviceFilter
         case clone, namespace, idMap, limit, oomScore, scheduler, ids, groups, capabilities, seccomp, sysctl, terminal, label
-        case seccompListener, netDevice
+        case seccompListener, netDevice, scope
     }
 
     /// A sentence, or nil where nothing better than the errno's own text is known.
@@ -70,6 +70,15 @@ enum ErrnoAdvice {
             "The kernel refuses the value: it is out of range, or exceeds what the parent has."
         case (.cgroupControl, .operationNotSupportedByDevice), (.cgroupControl, .noSuchAddressOrDevice):
             "The device of the limit is not there (whole disks only, no partitions): compare with /proc/partitions."
+        case (.scope, .noSuchFileOrDirectory), (.scope, .connectionRefused):
+            "Neither the system bus nor systemd's own socket answers: start dbus, or make /run/dbus visible here; or do without scopes "
+                + "(`EngineConfiguration.usesSystemdScopes`), and the container ends when this program's unit stops."
+        case (.scope, .permissionDenied), (.scope, .notPermitted):
+            "Run as root, and let the policy of the bus allow org.freedesktop.systemd1.Manager.StartTransientUnit."
+        case (.scope, .timedOut):
+            "No answer of systemd came within 20 seconds: look at `systemctl list-jobs` and `systemctl status`."
+        case (.scope, .canceled):
+            "Its job failed: look at `journalctl -b -u 'containerkit-*'`."
         case (.deviceFilter, .notPermitted):
             "Device rules on cgroup v2 need CAP_BPF and CAP_NET_ADMIN, or CAP_SYS_ADMIN."
         case (.deviceFilter, .noSpace):

@@ -142,6 +142,7 @@ struct LaunchFailureTranslation {
         case .unshareCgroup: error(.namespaceFailed, .host, "the cgroup namespace cannot be made", .namespace)
         case .timeOffsets: error(.namespaceFailed, .field("linux.timeOffsets"), "the offsets cannot be set", .namespace)
         case .sessionKeyring: error(.processSetupFailed, .host, "a session keyring cannot be made", .namespace)
+        case .scope: scopeError()
         case .terminal: error(.processSetupFailed, .field("process.terminal"), "a terminal cannot be made", .terminal)
         case .standardStreams, .closeDescriptors:
             error(.processSetupFailed, .host, "the standard streams cannot be set up", .terminal)
@@ -183,6 +184,18 @@ struct LaunchFailureTranslation {
                 .childCrashed, program, "the new process crashed in phase \(failure.index) with signal \(failure.signal)",
                 advice: "This is a bug of ContainerKit: please report it.")
         default: error(.processSetupFailed, program, "the process cannot be set up (\(failure.phase))", .clone)
+        }
+    }
+
+    private func scopeError() -> RuntimeError {
+        switch failure.index {
+        case 0:
+            error(.cgroupFailed, .host, "systemd makes no scope for the container, which would let it outlive this program's unit", .scope)
+        case 1:
+            RuntimeError(
+                .cgroupFailed, .host, "systemd put the container's supervisor elsewhere than into its scope",
+                advice: "Name a cgroup parent (`EngineConfiguration.cgroupParent`), and do without scopes (`usesSystemdScopes`).")
+        default: error(.cgroupFailed, .host, "the container's scope cannot be divided", .cgroupControl)
         }
     }
 

@@ -1,4 +1,5 @@
 package import LinuxSystem
+package import RuntimeChild
 
 /// What a shim is made with. Descriptors that come along, in this order: the creator's connection, the host's pidfd,
 /// the container's lock, taken, then those of the streams.
@@ -28,6 +29,8 @@ package struct ShimRequest: Sendable, Hashable {
     package var log: LogPlan?
     /// Whether the container is started again; nil where it is not.
     package var restart: RestartPlan?
+    /// The systemd scope that the shim goes into before it makes the container; nil where it stays in its creator's cgroup.
+    package var scope: ScopePlan?
     /// Process id of the creator, who holds the streams first.
     package var creatorPid: Int32
     /// For the records: a pid of another boot says nothing.
@@ -65,7 +68,7 @@ package struct ShimRequest: Sendable, Hashable {
         writer.append(creatorPid)
         writer.append(bootID)
         writer.append(plan)
-        if log == nil && restart == nil { return writer.bytes }
+        if log == nil && restart == nil && scope == nil { return writer.bytes }
         writer.append(log != nil)
         log?.encode(&writer)
         writer.append(restart != nil)
@@ -73,6 +76,7 @@ package struct ShimRequest: Sendable, Hashable {
             writer.append(restart.always)
             writer.append(restart.limit)
         }
+        scope?.encode(&writer)
         return writer.bytes
     }
 
@@ -95,7 +99,8 @@ package struct ShimRequest: Sendable, Hashable {
         if reader.remaining == 0 { return }
         log = try reader.readBool() ? try LogPlan(&reader) : nil
         restart = try reader.readBool() ? RestartPlan(always: try reader.readBool(), limit: try reader.read()) : nil
-        if log == nil && restart == nil { throw .invalidValue }
+        if reader.remaining > 0 { scope = try ScopePlan(&reader) }
+        if log == nil && restart == nil && scope == nil { throw .invalidValue }
         try reader.finish()
     }
 }

@@ -13,6 +13,8 @@ extension Shim {
             }
             hasInit = plan.process.reapsChildren
             if request.restart == nil { request.plan = [] }
+            // Once: it stays there when the container is started again.
+            if let scope = request.scope.take() { try TransientScope.enter(scope) }
             var held = ShimStreams()
             let streams: StandardStreams?
             do throws(Errno) {

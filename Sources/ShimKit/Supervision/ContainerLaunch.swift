@@ -15,6 +15,8 @@ package struct ContainerLaunch: Sendable {
     package var log: LogPlan?
     /// Whether the shim starts it again.
     package var restart: RestartPlan?
+    /// The systemd scope that the shim goes into; nil where it stays in this program's cgroup.
+    package var scope: ScopePlan?
     /// Outlives this program. Else it ends with it, whatever happens.
     package var isDurable = false
     /// Stops before the program's first instruction until `start()`.

@@ -55,14 +55,16 @@ package final class SupervisedContainer: Sendable {
     }
 
     /// For one that runs already, or has ended.
-    init(_ found: ContainerState, _ id: ContainerID, directory: RunDirectory, supervisor: Supervisor) {
-        self.id = id
-        isDurable = found.isDurable
-        removesItself = found.removesItself
-        cgroupDirectories = found.cgroups
+    init(_ found: FoundContainer, directory: RunDirectory, supervisor: Supervisor) {
+        id = found.id
+        isDurable = found.state.isDurable
+        removesItself = found.state.removesItself
+        cgroupDirectories = found.state.cgroups
         self.directory = directory
         self.supervisor = supervisor
-        state = Mutex(State())
+        var state = State()
+        if case .supervised(let pid) = found.status { state.pid = pid }
+        self.state = Mutex(state)
     }
 
     func connect(_ socket: consuming OwnedDescriptor) throws(Errno) {

@@ -79,7 +79,7 @@ extension Supervisor {
                 .incompatibleVersion, container: id,
                 "its shim speaks version \(version) of the frames, and this program version \(ShimRequest.version)")
         }
-        let container = SupervisedContainer(found.state, id, directory: directory, supervisor: self)
+        let container = SupervisedContainer(found, directory: directory, supervisor: self)
         do {
             let socket = try await onThread { () throws(ShimError) in try Self.connect(to: directory) }
             try container.connect(try socket.duplicate())

@@ -102,6 +102,7 @@ package final class Supervisor: Sendable {
         request.streams = launch.streams
         request.log = launch.log
         request.restart = launch.restart
+        request.scope = launch.scope
         request.creatorPid = getpid()
         request.bootID = bootID
         return request

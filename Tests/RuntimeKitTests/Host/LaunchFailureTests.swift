@@ -83,7 +83,7 @@ import Testing
                 }
             }
         }
-        #expect(texts.count >= 59, "\(texts.count)")
+        #expect(texts.count >= 63, "\(texts.count)")
     }
 
     @Test(arguments: [
@@ -95,6 +95,7 @@ import Testing
         (.oomScore, .permissionDenied, "CAP_SYS_RESOURCE"), (.seccomp, .permissionDenied, "noNewPrivileges"),
         (.ids, .invalidArgument, "uidMappings"), (.terminal, .noSpace, "kernel.pty.max"), (.label, .noSuchFileOrDirectory, "loaded"),
         (.namespace, .noSuchFileOrDirectory, "ended"), (.sysctl, .noSuchFileOrDirectory, "parameter"),
+        (.scope, .noSuchFileOrDirectory, "start dbus"), (.scope, .permissionDenied, "StartTransientUnit"), (.scope, .timedOut, "list-jobs"),
         (.deviceFilter, .notPermitted, "CAP_BPF"), (.workingDirectory, .noSuchFileOrDirectory, "directory"),
     ]) func adviceNamesTheWayOut(attempt: ErrnoAdvice.Attempt, errno: Errno, word: String) {
         #expect(ErrnoAdvice.advice(for: errno, on: attempt)?.contains(word) == true)
