@@ -201,6 +201,13 @@ static inline long ck_renameat2(int from, const char *old, int to, const char *n
 static inline long ck_statx(int directory, const char *path, int flags, unsigned mask, struct statx *result) {
     return CK_SYSCALL(SYS_statx, directory, path, flags, mask, result);
 }
+static inline long ck_flistxattr(int file, char *names, size_t size) { return CK_SYSCALL(SYS_flistxattr, file, names, size); }
+static inline long ck_fgetxattr(int file, const char *name, void *value, size_t size) {
+    return CK_SYSCALL(SYS_fgetxattr, file, name, value, size);
+}
+static inline long ck_fsetxattr(int file, const char *name, const void *value, size_t size) {
+    return CK_SYSCALL(SYS_fsetxattr, file, name, value, size, 0);
+}
 static inline dev_t ck_makedev(unsigned major_, unsigned minor_) { return makedev(major_, minor_); }
 static inline unsigned ck_major(dev_t device) { return major(device); }
 static inline unsigned ck_minor(dev_t device) { return minor(device); }

@@ -1,4 +1,5 @@
 internal import BundleKit
+internal import RuntimeChild
 internal import SystemPackage
 
 /// What an image declares as volumes: for each a directory beside the container's upper one, which is mounted there and goes with the
@@ -36,8 +37,7 @@ struct AnonymousVolumes {
     func make() throws(ContainerError) {
         if volumes.isEmpty { return }
         try EngineDirectories.make(folder)
-        // Without permissions until it is filled.
-        for volume in volumes { try EngineDirectories.make(volume.directory, mode: 0) }
+        for volume in volumes { try EngineDirectories.make(volume.directory, mode: VolumeFill.unfilled) }
     }
 
     private static func normal(_ path: String) -> String { "/" + path.split(separator: "/").filter { $0 != "." }.joined(separator: "/") }

@@ -16,21 +16,25 @@ package enum TreeRemoval {
         do throws(Errno) {
             top = try OwnedDescriptor.open(path, flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
         } catch .noSuchFileOrDirectory { return }
+        for retry in 0... {
+            try removeContents(of: top)
+            let result = ck_unlinkat(AT_FDCWD, path, AT_REMOVEDIR)
+            if result == 0 || result == -Int(ENOENT) { return }
+            // Somebody else was at work in it meanwhile: a shim and its host may remove the same directory.
+            if result != -Int(ENOTEMPTY) || retry == 8 { try check(result) }
+        }
+    }
+
+    /// Removes what is in a directory, which is open for reading, and leaves the directory.
+    package static func removeContents(of top: borrowing OwnedDescriptor) throws(Errno) {
         var moved: UInt64 = 0
-        var retries = 8
-        while true {
-            let before = moved
-            try empty(top, top: top, depth: 0, moved: &moved)
-            if moved == before {
-                let result = ck_unlinkat(AT_FDCWD, path, AT_REMOVEDIR)
-                if result == 0 || result == -Int(ENOENT) { return }
-                // Somebody else was at work in it meanwhile: a shim and its host may remove the same directory.
-                if result != -Int(ENOTEMPTY) || retries == 0 { try check(result) }
-                retries -= 1
-            }
+        var before: UInt64
+        repeat {
             // Moved directories reappear at the top, and the last pass has read that to its end.
             try check(Int(lseek(top.rawValue, 0, SEEK_SET)))
-        }
+            before = moved
+            try empty(top, top: top, depth: 0, moved: &moved)
+        } while moved != before
     }
 
     private static func empty(

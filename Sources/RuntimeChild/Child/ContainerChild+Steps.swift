@@ -62,16 +62,12 @@ extension ContainerChild {
     }
 
     private func copyUp(_ tree: SharedDescriptor, _ path: String, _ isWhole: Bool) throws(Errno) {
-        // Filled at the container's first start; later ones find what it has written.
-        if isWhole, try !TreeCopy.isFresh(tree.rawValue) { return }
-        guard try root.find(path) != nil else {
-            if isWhole { try tree.withDescriptor { target throws(Errno) in try TreeCopy.leaveEmpty(target) } }
-            return
+        func source() throws(Errno) -> OwnedDescriptor? {
+            try root.find(path) == nil ? nil : try root.open(path, flags: O_RDONLY | O_DIRECTORY)
         }
-        let source = try root.open(path, flags: O_RDONLY | O_DIRECTORY)
         try tree.withDescriptor { target throws(Errno) in
-            try TreeCopy.copyContents(of: source, to: target)
-            if isWhole { try TreeCopy.copyAttributes(of: source, to: target) }
+            if isWhole { return try VolumeFill.fill(target, from: source) }
+            if let source = try source() { try TreeCopy.copyContents(of: source, to: target) }
         }
     }
 

@@ -1,4 +1,6 @@
+import CLinux
 import ContainerKit
+import Glibc
 import TestSupport
 import Testing
 
@@ -71,6 +73,40 @@ struct VolumeTests {
             #expect(output == "/data:\nabove\nfile\nsub\n\n/new/place:\n" + later + later)
             try await container.delete()
         }
+    }
+
+    /// Capabilities of files, other extended attributes, names that are no UTF-8; a directory that nobody may enter stays as it is.
+    @Test func copiedWithItsAttributes() async throws {
+        let capability: [UInt8] = [1, 0, 0, 2, 0, 4, 0, 0] + [UInt8](repeating: 0, count: 12)
+        var layer = TarArchive()
+        layer.directory("data", mode: 0)
+        layer.file("data/tool", [1], mode: 0o755, attributes: ["security.capability": capability, "trusted.note": [7]])
+        layer.directory("data/sub")
+        var image = try TestImage.busybox()
+        image.layers.append(layer.finished())
+        image.volumes = ["/data"]
+        try await EngineFixture.with { fixture in
+            let image = try await fixture.image(image)
+            var container = try await fixture.engine.start(image) {
+                $0.command = ["sh", "-c", "stat -c %a /data; touch /data/$(printf 'by-\\377') && ls /data | wc -l"]
+                $0.life = .durable
+                $0.output = .file(fixture.base.appending("output"))
+            }
+            #expect(try await container.wait() == .exited(0))
+            let volume = fixture.base.appending("root/containers/\(container.id)/volumes/0")
+            #expect(Self.attribute("security.capability", of: volume.appending("tool")) == capability)
+            #expect(Self.attribute("trusted.note", of: volume.appending("tool")) == [7])
+            container = try await fixture.engine.restart(container)
+            #expect(try await container.wait() == .exited(0))
+            #expect(try Files.text(fixture.base.appending("output")) == "0\n3\n0\n3\n")
+            try await container.delete()
+        }
+    }
+
+    private static func attribute(_ name: String, of path: FilePath) -> [UInt8]? {
+        var value = [UInt8](repeating: 0, count: 256)
+        let count = lgetxattr(path.string, name, &value, value.count)
+        return count < 0 ? nil : Array(value.prefix(count))
     }
 
     /// What the user mounts wins.
