@@ -102,7 +102,7 @@ let package = Package(
         // Tests.
         .target(
             name: "TestSupport",
-            dependencies: ["OCIModel", "LinuxSystem", "SpawnKit", "CLinux", nioCore, nioPosix, crypto, system],
+            dependencies: ["OCIModel", "LinuxSystem", "SpawnKit", "CLinux", nioCore, nioPosix, nioHTTP1, crypto, system],
             path: "Tests/TestSupport"
         ),
         .testTarget(name: "TestSupportTests", dependencies: ["TestSupport", "CLinux", system]),

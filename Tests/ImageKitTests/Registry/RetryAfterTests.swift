@@ -1,4 +1,5 @@
 import ImageKit
+import TestSupport
 import Testing
 
 @testable import ImageKit

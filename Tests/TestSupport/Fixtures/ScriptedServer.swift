@@ -1,22 +1,22 @@
-import NIOCore
-import NIOHTTP1
+package import NIOCore
+package import NIOHTTP1
 import NIOPosix
 import Synchronization
 
 /// An HTTP server on loopback whose answers are bytes: it can lie about lengths, stall, cut the connection and never end.
-final class ScriptedServer: Sendable {
-    struct Request: Sendable {
-        var method: String
+package final class ScriptedServer: Sendable {
+    package struct Request: Sendable {
+        package var method: String
         /// With the query.
-        var uri: String
-        var headers: HTTPHeaders
-        var body: [UInt8] = []
-        var path: String { String(uri.prefix { $0 != "?" }) }
+        package var uri: String
+        package var headers: HTTPHeaders
+        package var body: [UInt8] = []
+        package var path: String { String(uri.prefix { $0 != "?" }) }
     }
 
     /// An answer and where it goes wrong.
-    struct Answer: Sendable {
-        enum Ending: Sendable {
+    package struct Answer: Sendable {
+        package enum Ending: Sendable {
             /// Complete; the connection stays open.
             case complete
             /// The connection is closed after so many bytes of the body.
@@ -27,28 +27,43 @@ final class ScriptedServer: Sendable {
             case endless
         }
 
-        var status = 200
-        var headers: [(String, String)] = []
-        var body: [UInt8] = []
-        var ending = Ending.complete
+        package var status: Int
+        package var headers: [(String, String)]
+        package var body: [UInt8]
+        package var ending: Ending
         /// What Content-Length says; nil is the truth.
-        var length: Int?
+        package var length: Int?
         /// Without Content-Length, in chunks.
-        var isChunked = false
-        var delay: TimeAmount = .zero
+        package var isChunked: Bool
+        package var delay: TimeAmount
         /// Bytes a second of the body; nil is as fast as it goes.
-        var rate: Int?
+        package var rate: Int?
         /// Instead of all else.
-        var raw: [UInt8]?
+        package var raw: [UInt8]?
 
-        static func status(_ status: Int, _ headers: [(String, String)] = []) -> Answer { Answer(status: status, headers: headers) }
-        static func redirect(to location: String, _ status: Int = 307) -> Answer { .status(status, [("Location", location)]) }
-        static func json(_ text: String, _ headers: [(String, String)] = []) -> Answer {
+        package init(
+            status: Int = 200, headers: [(String, String)] = [], body: [UInt8] = [], ending: Ending = .complete, length: Int? = nil,
+            isChunked: Bool = false, delay: TimeAmount = .zero, rate: Int? = nil, raw: [UInt8]? = nil
+        ) {
+            self.status = status
+            self.headers = headers
+            self.body = body
+            self.ending = ending
+            self.length = length
+            self.isChunked = isChunked
+            self.delay = delay
+            self.rate = rate
+            self.raw = raw
+        }
+
+        package static func status(_ status: Int, _ headers: [(String, String)] = []) -> Answer { Answer(status: status, headers: headers) }
+        package static func redirect(to location: String, _ status: Int = 307) -> Answer { .status(status, [("Location", location)]) }
+        package static func json(_ text: String, _ headers: [(String, String)] = []) -> Answer {
             Answer(headers: headers + [("Content-Type", "application/json")], body: Array(text.utf8))
         }
     }
 
-    let port: Int
+    package let port: Int
     private let channel: any Channel
     private let state: State
 
@@ -58,7 +73,7 @@ final class ScriptedServer: Sendable {
         let connections = Mutex<[ObjectIdentifier: any Channel]>([:])
     }
 
-    init() async throws {
+    package init() async throws {
         let state = State()
         self.state = state
         channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
@@ -75,14 +90,14 @@ final class ScriptedServer: Sendable {
     }
 
     /// As it stands in a reference.
-    var address: String { "127.0.0.1:\(port)" }
-    var requests: [Request] { state.requests.withLock { $0 } }
-    func requests(to path: String) -> [Request] { requests.filter { $0.path == path } }
+    package var address: String { "127.0.0.1:\(port)" }
+    package var requests: [Request] { state.requests.withLock { $0 } }
+    package func requests(to path: String) -> [Request] { requests.filter { $0.path == path } }
 
     /// What is asked from now on is answered by `handler`.
-    func answer(_ handler: @escaping @Sendable (Request) -> Answer) { state.handler.withLock { $0 = handler } }
+    package func answer(_ handler: @escaping @Sendable (Request) -> Answer) { state.handler.withLock { $0 = handler } }
 
-    func stop() async {
+    package func stop() async {
         try? await channel.close()
         for connection in state.connections.withLock({ Array($0.values) }) { try? await connection.close() }
     }
@@ -202,7 +217,7 @@ final class ScriptedServer: Sendable {
 
 extension ScriptedServer.Answer {
     /// A file as a server answers that knows Range.
-    static func file(_ bytes: [UInt8], _ request: ScriptedServer.Request, rate: Int? = nil) -> Self {
+    package static func file(_ bytes: [UInt8], _ request: ScriptedServer.Request, rate: Int? = nil) -> Self {
         var answer = Self(headers: [("Accept-Ranges", "bytes")], body: bytes, rate: rate)
         guard let range = request.range(of: bytes.count) else { return answer }
         answer.status = 206
@@ -214,7 +229,7 @@ extension ScriptedServer.Answer {
 
 extension ScriptedServer.Request {
     /// The bytes of the Range header; nil without one.
-    func range(of size: Int) -> Range<Int>? {
+    package func range(of size: Int) -> Range<Int>? {
         guard let header = headers.first(name: "Range"), header.hasPrefix("bytes=") else { return nil }
         let parts = header.dropFirst(6).split(separator: "-", omittingEmptySubsequences: false)
         guard parts.count == 2, let start = Int(parts[0]) else { return nil }
