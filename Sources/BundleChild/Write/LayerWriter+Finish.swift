@@ -6,6 +6,7 @@ internal import SystemPackage
 extension LayerWriter {
     /// Sets what had to wait: attributes of directories, deepest first, and the root's own marks.
     func finish() throws(UnpackFailure) {
+        try dropAufsFiles()
         if below != nil { try makeDeferredLinks() }
         try removeIdleWhiteouts()
         if rootIsOpaque { try hideAllBelow() }

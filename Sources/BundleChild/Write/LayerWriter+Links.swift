@@ -7,6 +7,7 @@ extension LayerWriter {
     /// file. One whose target is nowhere yet waits for the end: the archive may bring it later, or the layers below may have it.
     func makeHardLink(_ name: [UInt8], _ path: EntryPath, target: [UInt8], _ entry: TarEntry) throws(UnpackFailure) {
         let target = try EntryPath(target, limits: limits)
+        if let file = aufsFile(target) { return try linkAufsFile(file, target, to: name, path, entry) }
         try refuseMarks(in: target.components, entry.name)
         guard let targetName = target.components.last else { throw UnpackFailure(.missingLinkTarget, entry: entry.name) }
         // Only what is known now: a parent that the target's name takes for granted is not made before the target is known.
@@ -32,7 +33,7 @@ extension LayerWriter {
         try link(targetName, in: source, to: name, in: parent, target, entry.name)
     }
 
-    private func link(
+    func link(
         _ targetName: [UInt8], in source: SharedDescriptor, to name: [UInt8], in parent: SharedDescriptor, _ target: EntryPath,
         _ entry: [UInt8]
     ) throws(UnpackFailure) {
@@ -108,7 +109,7 @@ extension LayerWriter {
         }
     }
 
-    private static func joined(_ path: EntryPath) -> [UInt8] { Array(path.components.joined(separator: [UInt8(ascii: "/")])) }
+    static func joined(_ path: EntryPath) -> [UInt8] { Array(path.components.joined(separator: [UInt8(ascii: "/")])) }
 
     /// Brings what lies below into this layer, under all the names it has there: else they would be different files from here on.
     private func copyUp(

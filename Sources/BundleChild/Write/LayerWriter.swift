@@ -27,6 +27,8 @@ final class LayerWriter {
     /// modes may forbid it.
     var directories: [[UInt8]: PendingDirectory] = [:]
     var rootIsOpaque = false
+    /// What aufs's hard links lead to, while the archive is read.
+    var aufsFiles: SharedDescriptor?
     /// What the layers below have to say once they are known.
     var deferred = DeferredNeeds()
 
@@ -61,6 +63,7 @@ final class LayerWriter {
         guard report.entries <= limits.entries else { throw UnpackFailure(.tooManyEntries, entry: entry.name) }
         let path = try EntryPath(entry.name, limits: limits)
         try checkAttributes(entry)
+        if case .file = entry.kind, let name = aufsFile(path) { return try keepAufsFile(name, entry, reader) }
         // In a directory of aufs's bookkeeping: it means no more than the directory itself.
         for component in path.components.dropLast() where try Whiteout(component, entry: entry.name) == .ignored { return }
         guard let name = path.components.last else {
@@ -73,13 +76,7 @@ final class LayerWriter {
         if let whiteout = try Whiteout(name, entry: entry.name) { return try apply(whiteout, path, entry) }
         switch entry.kind {
         case .file:
-            guard entry.size >= 0, UInt64(entry.size) <= limits.fileSize else { throw UnpackFailure(.tooLarge, entry: entry.name) }
-            let parent = try enter(path.components.dropLast(), entry)
-            let file = try create(name, in: parent, entry.name) { () throws(Errno) in
-                try FileCalls.open(name, at: parent.rawValue, flags: O_WRONLY | O_CREAT | O_EXCL, mode: entry.attributes.mode & 0o777)
-            }
-            try fill(file, entry, reader)
-            try setAttributes(entry.attributes, on: file.rawValue, isNew: true, entry.name)
+            try makeFile(name, in: try enter(path.components.dropLast(), entry), entry, reader)
         case .directory:
             try makeDirectory(name, in: try enter(path.components.dropLast(), entry), entry.attributes, entry.name)
         case .symbolicLink(let target):
@@ -119,6 +116,17 @@ final class LayerWriter {
         guard ids.contains(entry.attributes.owner), ids.contains(entry.attributes.group) else {
             throw UnpackFailure(.unsupportedEntry, entry: entry.name)
         }
+    }
+
+    func makeFile(
+        _ name: [UInt8], in parent: SharedDescriptor, _ entry: TarEntry, _ reader: ArchiveReader
+    ) throws(UnpackFailure) {
+        guard entry.size >= 0, UInt64(entry.size) <= limits.fileSize else { throw UnpackFailure(.tooLarge, entry: entry.name) }
+        let file = try create(name, in: parent, entry.name) { () throws(Errno) in
+            try FileCalls.open(name, at: parent.rawValue, flags: O_WRONLY | O_CREAT | O_EXCL, mode: entry.attributes.mode & 0o777)
+        }
+        try fill(file, entry, reader)
+        try setAttributes(entry.attributes, on: file.rawValue, isNew: true, entry.name)
     }
 
     private func fill(_ file: borrowing OwnedDescriptor, _ entry: TarEntry, _ reader: ArchiveReader) throws(UnpackFailure) {

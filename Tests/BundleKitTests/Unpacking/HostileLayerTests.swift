@@ -1,4 +1,5 @@
 import BundleChild
+import CLinux
 import Glibc
 import SystemPackage
 import TestSupport
@@ -156,6 +157,53 @@ struct HostileLayerTests {
             archive.file("file", text: "x")
             try bench.add(archive)
             #expect(Files.names(in: bench.path(0)) == ["file"])
+        }
+    }
+
+    /// Such a layer stands by itself: nothing below is asked.
+    @Test func `aufs's hard links are names of one file`() async throws {
+        try await bench { bench throws in
+            var archive = TarArchive()
+            archive.directory(".wh..wh.plnk")
+            archive.file(".wh..wh.plnk/12.34", text: "x", mode: 0o640)
+            archive.file(".wh..wh.plnk/.wh.56", text: "y")
+            archive.hardLink("a", to: ".wh..wh.plnk/12.34")
+            archive.hardLink("d/b", to: "/.wh..wh.plnk/12.34")
+            try bench.add(archive)
+            #expect(Files.names(in: bench.path(0)) == ["a", "d"])
+            var (one, other) = (stat(), stat())
+            #expect(lstat(bench.path(0).appending("a").string, &one) == 0 && lstat(bench.path(0).appending("d/b").string, &other) == 0)
+            #expect(one.st_ino == other.st_ino && one.st_nlink == 2 && one.st_mode & 0o7777 == 0o640)
+            #expect(try Files.text(bench.path(0).appending("d/b")) == "x")
+        }
+    }
+
+    /// The file did not come, came later, is a directory, or lies elsewhere.
+    @Test(arguments: ["plnk/99", "plnk/late", "plnk/folder", "plnk/.wh.x", "plnk", "d"])
+    func `aufs's hard links to nothing are refused`(_ place: String) async throws {
+        let target = place == "d" ? "d/.wh..wh.plnk/1" : ".wh..wh." + place
+        try await bench { bench throws in
+            var archive = TarArchive()
+            archive.file(".wh..wh.plnk/1", text: "x")
+            archive.directory(".wh..wh.plnk/folder")
+            archive.file("d/.wh..wh.plnk/1", text: "x")
+            archive.hardLink("a", to: target)
+            archive.file(".wh..wh.plnk/late", text: "x")
+            let isMark = ["plnk/.wh.x", "plnk", "d"].contains(place)
+            #expect(try bench.failure(archive)?.code == (isMark ? .badWhiteout : .missingLinkTarget))
+        }
+    }
+
+    /// Its entries lead into aufs's directory neither by their own names nor through links.
+    @Test func `nothing else gets into aufs's directory`() async throws {
+        try await bench { bench throws in
+            var archive = TarArchive()
+            archive.file(".wh..wh.plnk/1", text: "x")
+            archive.symbolicLink(".wh..wh.plnk/2", to: "/")
+            archive.file(".wh..wh.plnk/2/z", text: "x")
+            archive.symbolicLink("l", to: ".wh..wh.plnk")
+            archive.file("l/1", text: "y")
+            #expect(try bench.failure(archive)?.code == .badWhiteout)
         }
     }
 
