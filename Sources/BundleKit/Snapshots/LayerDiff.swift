@@ -17,6 +17,7 @@ package final class LayerDiff {
 
     private let form: Form
     private let path: FilePath
+    private let skipsFreshRoot: Bool
     private var sink: ([UInt8]) throws(BundleError) -> Void = { _ throws(BundleError) in }
     private var links: [UInt64: [UInt8]] = [:]
     /// Directories above what comes next that are not in the archive yet.
@@ -26,9 +27,12 @@ package final class LayerDiff {
     /// - Parameters:
     ///   - form: what the tree is.
     ///   - path: the tree.
-    package init(_ form: Form, of path: FilePath) {
+    ///   - skipsFreshRoot: whether the layer says nothing of a root that is 0755 of root, as the engine makes it, and of another one not when
+    ///     it was made. Off by default: the root is an entry as any other.
+    package init(_ form: Form, of path: FilePath, skipsFreshRoot: Bool = false) {
         self.form = form
         self.path = path
+        self.skipsFreshRoot = skipsFreshRoot
     }
 
     /// Makes the archive, once.
@@ -49,8 +53,9 @@ package final class LayerDiff {
     // MARK: the walk
 
     private func directory(_ directory: SharedDescriptor, _ path: [[UInt8]], isNew: Bool) throws(BundleError) {
-        let attributes = try system(path) { () throws(Errno) in try Attributes(of: directory.rawValue) }
-        pending.append((path, attributes))
+        var attributes = try system(path) { () throws(Errno) in try Attributes(of: directory.rawValue) }
+        if path.isEmpty, skipsFreshRoot { (attributes.seconds, attributes.nanoseconds) = (0, 0) }
+        if !path.isEmpty || !skipsFreshRoot || !Self.isFresh(attributes) { pending.append((path, attributes)) }
         var isOpaque = false
         switch form {
         case .upper:
@@ -74,6 +79,10 @@ package final class LayerDiff {
             for gone in there.subtracting(here).sorted(by: { $0.lexicographicallyPrecedes($1) }) { try whiteout(gone, path) }
         }
         if pending.last?.path == path { pending.removeLast() }
+    }
+
+    private static func isFresh(_ root: Attributes) -> Bool {
+        root.mode == 0o755 && root.owner == 0 && root.group == 0 && root.extended.isEmpty
     }
 
     private func child(_ name: [UInt8], in directory: SharedDescriptor, _ parent: [[UInt8]], _ parentIsNew: Bool) throws(BundleError) {

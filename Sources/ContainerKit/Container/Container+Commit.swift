@@ -64,7 +64,8 @@ extension Container {
         in upper: FilePath, to sink: ([UInt8]) throws(ImageError) -> Void
     ) throws(ImageError) {
         do throws(BundleError) {
-            try LayerDiff(.upper, of: upper).write { bytes throws(BundleError) in
+            // The same changes are the same layer, whenever the container was made.
+            try LayerDiff(.upper, of: upper, skipsFreshRoot: true).write { bytes throws(BundleError) in
                 do throws(ImageError) { try sink(bytes) } catch {
                     throw BundleError(.storage, .path(upper), cause: error, "The new layer cannot be stored.")
                 }

@@ -76,6 +76,46 @@ struct CommitTests {
         }
     }
 
+    /// What two containers did alike is one layer and one image, whenever it was; the root says nothing unless it was changed.
+    @Test func sameChangesSameDigest() async throws {
+        try await EngineFixture.with { fixture in
+            let engine = fixture.engine
+            let base = try await image(fixture)
+            func commit(_ more: String, as name: String) async throws -> Image {
+                let container = try await engine.create(base) {
+                    $0.output = .discard
+                    $0.command = [
+                        "sh", "-c",
+                        "echo new > /srv/new; rm /srv/gone; mkdir /made; echo in > /made/in; \(more) touch -d @1000 /srv/new /made/in /made /srv",
+                    ]
+                }
+                try await container.start()
+                #expect(try await container.wait() == .exited(0))
+                let made = try await container.commit(as: name)
+                try await container.delete()
+                return made
+            }
+            let one = try await commit("", as: "local/one:1")
+            // Times are whole seconds to some file systems.
+            try await Task.sleep(for: .milliseconds(1100))
+            let other = try await commit("", as: "local/other:1")
+            #expect(one.manifest.layers.last == other.manifest.layers.last)
+            #expect(one.manifestDigest == other.manifestDigest)
+            let changed = try await commit("chmod 711 /; ", as: "local/changed:1")
+            try await Task.sleep(for: .milliseconds(1100))
+            let alike = try await commit("chmod 711 /; ", as: "local/alike:1")
+            #expect(changed.manifestDigest == alike.manifestDigest)
+            func names(_ image: Image) throws -> String {
+                let layer = try #require(image.manifest.layers.last)
+                let blob = fixture.base.appending("root/content/blobs/sha256/\(layer.digest.hex)")
+                return try Command.run("tar", "-tvzf", blob.string).standardOutput
+            }
+            let (before, after) = (try names(one), try names(changed))
+            #expect(!before.contains(" ./\n"), "\(before)")
+            #expect(after.contains("drwx--x--x") && after.contains(" ./\n"), "\(after)")
+        }
+    }
+
     @Test func refusedWithoutAnImage() async throws {
         try await EngineFixture.with { fixture in
             let container = try await fixture.engine.create(fixture.directory) {
