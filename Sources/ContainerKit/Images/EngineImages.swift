@@ -68,7 +68,7 @@ public struct EngineImages: Sendable {
     ) async throws(ContainerError) -> Image {
         defer { progress?.finish() }
         try engine.expectOpen()
-        let note = PullNotes(progress)
+        let note = PullNotes(progress, unpacks: engine.hostFeatures.isPrivileged)
         let reference = try engine.store.reference(name)
         let content = engine.store.content
         let platform = engine.configuration.platform

@@ -91,6 +91,14 @@ final class PullNotes: Sendable {
         if let next { events.note(next) }
     }
 
-    /// Everything is there.
-    func end(_ image: Image) { events?.note(.done(image.digest)) }
+    /// Everything is there; also layers that had been unpacked before, which nobody tells of.
+    func end(_ image: Image) {
+        guard let events else { return }
+        let left = state.withLock { state in
+            defer { state.unpacked.formUnion(state.announced) }
+            return state.layers.filter { state.announced.contains($0) && !state.unpacked.contains($0) }
+        }
+        for digest in left { events.note(.blob(digest, .done)) }
+        events.note(.done(image.digest))
+    }
 }

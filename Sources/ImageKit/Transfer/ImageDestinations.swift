@@ -76,8 +76,22 @@ enum ScratchBlob {
         let file = try await BlockingWork.run {
             SharedDescriptor(try OwnedDescriptor.open("/var/tmp", flags: withoutName | O_RDWR, mode: 0o600))
         }
+        return try await source.write(descriptor, to: file)
+    }
+
+    /// O_TMPFILE, which the C overlay lacks.
+    private static let withoutName = CInt(0o20000000) | O_DIRECTORY
+}
+
+extension ImageSourceReader {
+    /// Writes a blob into an empty file.
+    /// - Parameter progress: bytes so far.
+    /// - Throws: what reading and writing throws; `.shortBody`, `.oversizedBody`, `.digestMismatch`: then a part of it lies in the file.
+    fileprivate func write(
+        _ descriptor: Descriptor, to file: SharedDescriptor, progress: @escaping @Sendable (Int64) -> Void = { _ in }
+    ) async throws -> FileRegion {
         let bytes = Mutex(VerifiedBytes(descriptor))
-        try await source.stream(descriptor) {
+        try await stream(descriptor) {
             bytes.withLock { $0 = VerifiedBytes(descriptor) }
             try await BlockingWork.run { if ftruncate(file.rawValue, 0) != 0 { throw Errno.ioError } }
         } _: { buffer in
@@ -86,13 +100,11 @@ enum ScratchBlob {
                 try bytes.withLock { try $0.note(buffer) }
                 try FileRegion(file: file, offset: 0, size: 0).write(buffer, at: offset)
             }
+            progress(bytes.withLock { $0.size })
         }
         try bytes.withLock { try $0.finish() }
         return FileRegion(file: file, offset: 0, size: descriptor.size)
     }
-
-    /// O_TMPFILE, which the C overlay lacks.
-    private static let withoutName = CInt(0o20000000) | O_DIRECTORY
 }
 
 /// A store on disk.
@@ -182,20 +194,8 @@ struct LayoutImageDestination: ImageDestinationWriter {
         let file = try await BlockingWork.run {
             SharedDescriptor(try OwnedDescriptor.open(path.appending(new).string, flags: O_RDWR | O_CREAT | O_EXCL, mode: 0o644))
         }
-        let bytes = Mutex(VerifiedBytes(descriptor))
         do {
-            try await source.stream(descriptor) {
-                bytes.withLock { $0 = VerifiedBytes(descriptor) }
-                try await BlockingWork.run { if ftruncate(file.rawValue, 0) != 0 { throw Errno.ioError } }
-            } _: { buffer in
-                try await BlockingWork.run {
-                    let offset = bytes.withLock { $0.size }
-                    try bytes.withLock { try $0.note(buffer) }
-                    try FileRegion(file: file, offset: 0, size: 0).write(buffer, at: offset)
-                }
-                progress(.moved(bytes.withLock { $0.size }, of: descriptor.size))
-            }
-            try bytes.withLock { try $0.finish() }
+            _ = try await source.write(descriptor, to: file) { progress(.moved($0, of: descriptor.size)) }
             try await BlockingWork.run {
                 _ = try check(ck_renameat2(AT_FDCWD, path.appending(new).string, AT_FDCWD, path.appending(name).string, 0))
             }

@@ -46,6 +46,30 @@ struct ImageRunTests {
         }
     }
 
+    /// A layer is done once, and then it is unpacked.
+    @Test func importTellsOfEachBlob() async throws {
+        try await EngineFixture.with { fixture in
+            let layout = fixture.base.appending("layout")
+            try TestImage.layered(3).write(layout: layout)
+            let events = TransferEvents()
+            async let read: [TransferProgress] = {
+                var all: [TransferProgress] = []
+                for await event in events { all.append(event) }
+                return all
+            }()
+            let image = try await fixture.engine.images.importLayout(layout, as: "local/three:1", progress: events)
+            let progress = await read
+            var states: [Digest: [TransferProgress.BlobState]] = [:]
+            for case .blob(let digest, let state) in progress { states[digest, default: []].append(state) }
+            #expect(Set(states.keys) == Set(image.manifest.layers.map(\.digest) + [image.id]))
+            for (digest, states) in states {
+                #expect(states.last == .done && states.count { $0 == .done } == 1, "\(digest): \(states)")
+            }
+            #expect(progress.last == .done(image.digest))
+            #expect(progress.count { if case .done = $0 { true } else { false } } == 1)
+        }
+    }
+
     /// One flush of the file system is enough for the blobs and the layers of a pull.
     @Test(.needsPrograms("docker-registry", "skopeo")) func flushesOnce() async throws {
         try await withCleanup { cleanup in
