@@ -48,13 +48,15 @@ docs:
 	@.ci/install build
 	@.ci/docs
 
-# The same containers in a virtual machine with cgroup v2 only, and services that have some in one with systemd.
+# The same containers in a virtual machine with cgroup v2 only, and services that have some in one with systemd; and cuts of its power while
+# it pulls, CONTAINERKIT_POWER_CUTS of them.
 guest:
 	@.ci/install all
 	@Tests/Guest/run
 	@Tests/Guest/tests
 	@Tests/Guest/containers
 	@Tests/Guest/systemd
+	@Tests/Guest/power-cuts $${CONTAINERKIT_POWER_CUTS:-3}
 
 format:
 	@find Package.swift Sources Tests Examples Benchmarks DocC -name '.build*' -prune -o -name '*.swift' -print0 | xargs -0 swift format -i --parallel

@@ -168,7 +168,13 @@ let package = Package(
         ),
         .testTarget(
             name: "ContainerKitTests",
-            dependencies: ["ContainerKit", "TestSupport", "OCIModel", "LinuxSystem", "SpawnKit", nioCore, nioPosix, crypto, system]
+            dependencies: [
+                "ContainerKit", "TestSupport", "OCIModel", "LinuxSystem", "SpawnKit", "CLinux", nioCore, nioPosix, crypto, system,
+            ]
+        ),
+        // Pulls in a virtual machine until its power is cut.
+        .executableTarget(
+            name: "PowerCutProbe", dependencies: ["ContainerKit", "ImageKit", "OCIModel", crypto, system], path: "Tests/PowerCutProbe"
         ),
         // A service that keeps containers, for the guest with systemd.
         .executableTarget(

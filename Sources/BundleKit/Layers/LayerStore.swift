@@ -174,7 +174,7 @@ public final class LayerStore: Sendable {
 
     /// Makes the staged tree the layer `key`. One that is there already wins: it holds the same.
     func commit(_ staging: Staging, as key: LayerKey) throws(Errno) {
-        try mark(key)
+        try mark(key, staging)
         do throws(Errno) {
             try DirectoryCalls.rename("tree", in: staging.directory, to: key.hex, in: finished, replacing: false)
         } catch .fileExists {}
@@ -199,10 +199,11 @@ public final class LayerStore: Sendable {
 
     private static func bootID() -> String { (try? BootID.read()) ?? "unknown" }
 
-    /// Says that a layer is finished but not flushed.
-    private func mark(_ key: LayerKey) throws(Errno) {
-        let file = try Self.open(key.hex, in: unsynced, flags: O_WRONLY | O_CREAT | O_TRUNC, mode: 0o600)
+    /// Says that a layer is finished but not flushed. In one step: who opens the store would take an empty mark for one of an earlier boot.
+    private func mark(_ key: LayerKey, _ staging: Staging) throws(Errno) {
+        let file = try Self.open("mark", in: staging.directory, flags: O_WRONLY | O_CREAT | O_TRUNC, mode: 0o600)
         try file.write(Self.bootID())
+        try DirectoryCalls.rename("mark", in: staging.directory, to: key.hex, in: unsynced, replacing: true)
     }
 
     /// Flushes the file system once, when the policy says so and one of `keys` needs it, and forgets their marks. Those that a killed
@@ -216,6 +217,8 @@ public final class LayerStore: Sendable {
         guard fstat(finished.rawValue, &status) == 0 else { throw Errno(rawValue: errno) }
         if UInt64(status.st_dev) != flushed { try DirectoryCalls.flushFileSystem(of: finished) }
         for key in marked { unlinkat(unsynced.rawValue, key.hex, 0) }
+        // Else a mark could come back with a power failure, and cost a layer that is whole.
+        try DirectoryCalls.flush(unsynced)
     }
 
     /// A layer that was not flushed before another boot may be damaged in any way.

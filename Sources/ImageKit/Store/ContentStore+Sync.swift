@@ -48,11 +48,14 @@ extension ContentStore {
         let present = markers.filter { ck_fstatat(AT_FDCWD, $0, &status, 0) == 0 }
         if present.isEmpty { return nil }
         do throws(Errno) {
-            let directory = SharedDescriptor(try OwnedDescriptor.open(path.string, flags: O_RDONLY | O_DIRECTORY))
+            let directory = SharedDescriptor(
+                try OwnedDescriptor.open(path.appending("unsynced").string, flags: O_RDONLY | O_DIRECTORY))
             try check(ck_fstat(directory.rawValue, &status))
             try DirectoryCalls.flushFileSystem(of: directory)
+            for marker in present { _ = ck_unlinkat(AT_FDCWD, marker, 0) }
+            // Else a marker could come back with a power failure, and cost a blob that is whole.
+            try DirectoryCalls.flush(directory)
         } catch { throw ImageErrorAdvice.error(error, .path(path), "the file system cannot be flushed") }
-        for marker in present { _ = ck_unlinkat(AT_FDCWD, marker, 0) }
         return UInt64(status.st_dev)
     }
 }

@@ -1,4 +1,5 @@
 internal import CLinux
+internal import Glibc
 internal import Synchronization
 package import SystemPackage
 
@@ -11,6 +12,11 @@ package enum DirectoryCalls {
     ) throws(Errno) {
         try check(
             ck_renameat2(from.rawValue, old, directory.rawValue, new, replacing ? 0 : CUnsignedInt(RENAME_NOREPLACE)))
+    }
+
+    /// Makes what names a directory has outlast a power failure. Blocks. See: man 2 fsync.
+    package static func flush(_ directory: SharedDescriptor) throws(Errno) {
+        if fsync(directory.rawValue) != 0 { throw Errno(rawValue: errno) }
     }
 
     /// How often this process has flushed a whole file system.
