@@ -174,7 +174,8 @@ let package = Package(
         ),
         // Pulls in a virtual machine until its power is cut.
         .executableTarget(
-            name: "PowerCutProbe", dependencies: ["ContainerKit", "ImageKit", "OCIModel", crypto, system], path: "Tests/PowerCutProbe"
+            name: "PowerCutProbe", dependencies: ["ContainerKit", "ImageKit", "OCIModel", "CLinux", crypto, system],
+            path: "Tests/PowerCutProbe"
         ),
         // A service that keeps containers, for the guest with systemd.
         .executableTarget(
