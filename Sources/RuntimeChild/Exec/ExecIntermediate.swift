@@ -65,7 +65,9 @@ final class ExecIntermediate {
             try ControlFile.write("0", to: "tasks", in: cgroup.directory.rawValue)
         }
         page.enter(.joinNamespace)
-        let types = container.namespaces & ~ck_CLONE_INTO_CGROUP
+        // From inside the cgroup namespace no process can be born in the container's cgroup by one that is outside of it: systemd mounts
+        // version 2 with `nsdelegate`. So the new process joins that one itself.
+        let types = container.namespaces & ~(ck_CLONE_INTO_CGROUP | ck_CLONE_NEWCGROUP)
         if types != 0 { try check(ck_setns(container.process.descriptor.rawValue, CInt(types))) }
         if types & ck_CLONE_NEWUSER != 0 {
             // The namespace's root, where it has one.
@@ -80,12 +82,15 @@ final class ExecIntermediate {
         for descriptor in 0..<process.command.preservedDescriptors { kept.append(CInt(3 + descriptor)) }
         if let proc = process.hostProc { kept.append(proc.rawValue) }
         if let unified { kept.append(unified.rawValue) }
+        if joinsCgroupNamespace { kept.append(container.process.descriptor.rawValue) }
         try DescriptorTable.closeAll(except: &kept)
         page.enter(.clone)
         let pid = try makeSibling()
         if pid == 0 { become() }
         page.pid = Int32(pid)
     }
+
+    private var joinsCgroupNamespace: Bool { container.namespaces & ck_CLONE_NEWCGROUP != 0 }
 
     private func makeSibling() throws(Errno) -> CInt {
         guard let unified else { return try ProcessClone.bare(ck_CLONE_PARENT, exitSignal: 0) }
@@ -101,6 +106,10 @@ final class ExecIntermediate {
         var process = process
         let last: LastStep
         do throws(Errno) {
+            if joinsCgroupNamespace {
+                process.page.enter(.joinNamespace)
+                try check(ck_setns(container.process.descriptor.rawValue, CInt(ck_CLONE_NEWCGROUP)))
+            }
             let root = ContainerRoot(try .open("/", flags: O_PATH | O_DIRECTORY))
             try process.joinSessionKeyring()
             last = try process.prepare(root, isAtRoot: container.namespaces & ck_CLONE_NEWNS != 0)
