@@ -7,7 +7,7 @@ import SystemPackage
 enum CreateVerb {
     static func create(_ words: [String], _ global: GlobalOptions) throws -> Int32 {
         let arguments = try parse(words, "create")
-        let runtime = CommandRuntime(root: global.root)
+        let runtime = CommandRuntime(root: global.root, usesSystemd: global.usesSystemd)
         try attempt("create", arguments) { () throws -> Void in
             try runtime.create(Verb.container(arguments, "create"), try options(arguments))
         }
@@ -16,7 +16,7 @@ enum CreateVerb {
 
     static func run(_ words: [String], _ global: GlobalOptions) throws -> Int32 {
         let arguments = try parse(words, "run")
-        let runtime = CommandRuntime(root: global.root)
+        let runtime = CommandRuntime(root: global.root, usesSystemd: global.usesSystemd)
         let id = try Verb.container(arguments, "run")
         return try attend(id, "run", arguments, runtime) { try runtime.run(id, try options(arguments)) }
     }

@@ -6,10 +6,6 @@ enum Verb {
     /// Does it.
     /// - Returns: the exit status.
     static func run(_ options: GlobalOptions) throws -> Int32 {
-        if options.usesSystemd {
-            throw CommandFailure(
-                "systemd cgroups are not supported: configure the engine for the cgroupfs driver and leave --systemd-cgroup out")
-        }
         let arguments = options.arguments
         if let first = arguments.first, ["-h", "--help"].contains(first) {
             print(help)
@@ -45,7 +41,9 @@ enum Verb {
         }
     }
 
-    private static func runtime(_ options: GlobalOptions) -> CommandRuntime { CommandRuntime(root: options.root) }
+    private static func runtime(_ options: GlobalOptions) -> CommandRuntime {
+        CommandRuntime(root: options.root, usesSystemd: options.usesSystemd)
+    }
 
     /// The one container that a verb is for.
     static func container(_ arguments: Arguments, _ verb: String) throws -> ContainerID {
@@ -54,7 +52,7 @@ enum Verb {
     }
 
     private static let help = """
-        usage: ckrun [--root DIR] [--log FILE] [--log-format text|json] [--debug] VERB [OPTION]... [ARGUMENT]...
+        usage: ckrun [--root DIR] [--log FILE] [--log-format text|json] [--debug] [--systemd-cgroup] VERB [OPTION]... [ARGUMENT]...
           create start run exec kill delete list state ps pause resume update events checkpoint restore spec features
         """
 }

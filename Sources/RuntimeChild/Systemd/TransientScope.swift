@@ -45,7 +45,7 @@ package enum TransientScope {
     }
 
     private static func start(_ plan: ScopePlan, _ connection: inout DBusConnection) throws(DBusFailure) {
-        let reply = try connection.call(request(plan))
+        let reply = try begun(plan, &connection)
         while true {
             let signal = try connection.nextSignal()
             // Anybody may send a signal of this name; only systemd itself answers the call.
@@ -59,6 +59,17 @@ package enum TransientScope {
             if unit != plan.unit { continue }
             if result != "done" { throw .job(result) }
             return
+        }
+    }
+
+    /// One of the same name that has just ended is known for a moment more.
+    private static func begun(_ plan: ScopePlan, _ connection: inout DBusConnection) throws(DBusFailure) -> DBusMessage {
+        let end = KernelClock.monotonic() + 2_000_000_000
+        while true {
+            do throws(DBusFailure) { return try connection.call(request(plan)) } catch {
+                guard error == .refused("org.freedesktop.systemd1.UnitExists"), KernelClock.monotonic() < end else { throw error }
+                usleep(20_000)
+            }
         }
     }
 
@@ -95,7 +106,8 @@ package enum TransientScope {
     /// Whether a line of the table of this process's cgroups ends with the scope: that of v2, or of the v1 hierarchy of systemd's own.
     private static func isInside(_ plan: ScopePlan) -> Bool {
         guard let bytes = try? OwnedDescriptor.open("/proc/self/cgroup", flags: O_RDONLY).readAll(limit: 1 << 16) else { return false }
-        return String(decoding: bytes, as: UTF8.self).split(separator: "\n").contains { $0.hasSuffix("/\(plan.slice)/\(plan.unit)") }
+        let end = plan.slice == "-.slice" ? "/\(plan.unit)" : "/\(plan.slice)/\(plan.unit)"
+        return String(decoding: bytes, as: UTF8.self).split(separator: "\n").contains { $0.hasSuffix(end) }
     }
 
     private static func divide(_ plan: ScopePlan) throws(Errno) {

@@ -97,7 +97,7 @@ enum CgroupPath {
         if path.contains(":") {
             throw .unsupported(
                 field, "\(path) has the form of the systemd cgroup driver",
-                advice: "Give a path (`/parent/name`): cgroups are made directly, not through systemd.")
+                advice: "Give a path (`/parent/name`), or call the runtime command with --systemd-cgroup.")
         }
         let parts = path.split(separator: "/")
         guard !parts.isEmpty else { throw .invalid(field, "\"\(path)\" names the root of the tree, where no container may be") }

@@ -18,7 +18,9 @@ extension CommandRuntime {
         }
         let service = try CriuService.find()
         let files = try CheckpointFiles(options, log: "dump.log", isNew: true)
-        let configuration = try directory.configuration()
+        var configuration = try directory.configuration()
+        // Where it lies is known; the form of the systemd driver is for who makes it.
+        configuration.linux?.cgroupsPath = nil
         let plan = try compiler().compile(
             configuration, container: id, root: .directory(FilePath(record.rootfs)), cgroupParent: cgroupParent(for: configuration))
         var message = files.options(options)

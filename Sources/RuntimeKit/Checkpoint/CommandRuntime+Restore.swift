@@ -16,6 +16,11 @@ extension CommandRuntime {
         _ id: ContainerID, _ options: RuntimeCreateOptions, from checkpoint: CheckpointOptions
     ) throws(RuntimeError) -> CommandProcess {
         let service = try CriuService.find()
+        if usesSystemd {
+            throw .unsupported(
+                "linux.cgroupsPath", "a container that criu makes has no scope of systemd",
+                advice: "Restore it without --systemd-cgroup, into a path of its own.")
+        }
         let creation = try Creation(self, id, options)
         return try creation.make { () throws(RuntimeError) in
             try Restoration(creation: creation, checkpoint: checkpoint, service: service).restored()

@@ -75,6 +75,8 @@ enum ErrnoAdvice {
                 + "(`EngineConfiguration.usesSystemdScopes`), and the container ends when this program's unit stops."
         case (.scope, .permissionDenied), (.scope, .notPermitted):
             "Run as root, and let the policy of the bus allow org.freedesktop.systemd1.Manager.StartTransientUnit."
+        case (.scope, .fileExists):
+            "A unit of this name runs: choose another name, or stop it (`systemctl stop`)."
         case (.scope, .timedOut):
             "No answer of systemd came within 20 seconds: look at `systemctl list-jobs` and `systemctl status`."
         case (.scope, .canceled):

@@ -190,10 +190,10 @@ struct LaunchFailureTranslation {
     private func scopeError() -> RuntimeError {
         switch failure.index {
         case 0:
-            error(.cgroupFailed, .host, "systemd makes no scope for the container, which would let it outlive this program's unit", .scope)
+            error(.cgroupFailed, .host, "systemd makes no scope for the container", .scope)
         case 1:
             RuntimeError(
-                .cgroupFailed, .host, "systemd put the container's supervisor elsewhere than into its scope",
+                .cgroupFailed, .host, "systemd put this process elsewhere than into the container's scope",
                 advice: "Name a cgroup parent (`EngineConfiguration.cgroupParent`), and do without scopes (`usesSystemdScopes`).")
         default: error(.cgroupFailed, .host, "the container's scope cannot be divided", .cgroupControl)
         }

@@ -31,6 +31,8 @@ struct Creation {
     let directory: StateDirectory
     let bundle: BundleConfiguration
     let plan: LaunchPlan
+    /// Of systemd, which it has its cgroup in.
+    let scope: ScopePlan?
     let hooks: ContainerHooks
     private let ignoresSignals: Bool
     private(set) var record: ContainerRecord
@@ -43,15 +45,18 @@ struct Creation {
         directory = StateDirectory(id, root: runtime.root)
         let place = try HostPath.absolute(options.bundle)
         bundle = try BundleConfiguration.read(place.string + "/config.json")
-        let configuration = bundle.configuration
+        var configuration = bundle.configuration
         guard let root = configuration.root, !root.path.isEmpty else { throw .invalid("root.path", "is missing") }
         let rootfs = try HostPath.real(
             FilePath(root.path).isAbsolute ? FilePath(root.path) : place.appending(root.path), field: "root.path")
+        var scope = try runtime.scope(for: id, in: &configuration)
         var compiler = runtime.compiler()
         compiler.bundle = place.string
         var plan = try compiler.compile(
             configuration, container: id, root: .directory(rootfs), cgroupParent: runtime.cgroupParent(for: configuration))
         plan.flavour = .oci
+        scope?.controllers = runtime.cgroups.handedDown(for: plan.cgroup?.directories ?? []).sorted()
+        self.scope = scope
         ignoresSignals = compiler.features.ignoresSignals
         hooks = try ContainerHooks(configuration.hooks)
         self.plan = plan
@@ -83,7 +88,17 @@ struct Creation {
     }
 
     private func launched(_ waitsForStart: Bool) throws(RuntimeError) -> CommandProcess {
-        if let cgroup = plan.cgroup { try runtime.cgroups.prepare(for: cgroup) }
+        if let scope {
+            do throws(LaunchFailure) { try TransientScope.enter(scope) } catch { throw RuntimeError(error, of: plan) }
+        } else if let cgroup = plan.cgroup {
+            try runtime.cgroups.prepare(for: cgroup)
+        }
+        var hasLeft = false
+        func leaveScope() {
+            if let scope, !hasLeft { runtime.leave(scope) }
+            hasLeft = true
+        }
+        defer { leaveScope() }
         var command = CommandLaunch()
         command.preservedDescriptors = options.preservedDescriptors
         command.resetsSignals = ignoresSignals
@@ -95,6 +110,8 @@ struct Creation {
         do throws(LaunchFailure) { parked = try Launcher.create(plan, streams: nil, command: command) } catch {
             throw outcome.error.withLock { $0 } ?? RuntimeError(error, of: plan)
         }
+        // Before others are told: with this process in it, the scope would outlive the container.
+        leaveScope()
         do throws(RuntimeError) {
             try announce(parked.container.process)
             if waitsForStart {

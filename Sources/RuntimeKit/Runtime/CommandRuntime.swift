@@ -12,11 +12,16 @@ public import SystemPackage
 public struct CommandRuntime: Sendable {
     /// Where the containers' state lies; made 0700 when missing.
     public let root: FilePath
+    /// Whether `linux.cgroupsPath` is `slice:prefix:name`, and systemd is asked for the container's scope.
+    public let usesSystemd: Bool
     let cgroups: CgroupHost
 
-    /// - Parameter root: absolute. By default `/run/ckrun`, without root `$XDG_RUNTIME_DIR/ckrun`.
-    public init(root: FilePath? = nil) {
+    /// - Parameters:
+    ///   - root: absolute. By default `/run/ckrun`, without root `$XDG_RUNTIME_DIR/ckrun`.
+    ///   - usesSystemd: whether containers that are made get a scope of systemd, as engines with its cgroup driver expect. Off by default.
+    public init(root: FilePath? = nil, usesSystemd: Bool = false) {
         self.root = root ?? Self.defaultRoot
+        self.usesSystemd = usesSystemd
         cgroups = .detect()
     }
 

@@ -35,7 +35,7 @@ public enum RuntimeFeatures {
                     (
                         "cgroup",
                         .object([
-                            ("v1", .bool(true)), ("v2", .bool(true)), ("systemd", .bool(false)), ("systemdUser", .bool(false)),
+                            ("v1", .bool(true)), ("v2", .bool(true)), ("systemd", .bool(true)), ("systemdUser", .bool(false)),
                             ("rdma", .bool(true)),
                         ])
                     ),

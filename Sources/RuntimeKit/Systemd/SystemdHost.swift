@@ -46,5 +46,8 @@ package struct SystemdHost: Sendable {
     }
 
     /// The cgroup of a scope, below the mount point; nil where containers do not lie in it.
-    package func path(of scope: ScopePlan) -> String? { root.map { "\($0)/\(scope.slice)/\(scope.unit)" } }
+    package func path(of scope: ScopePlan) -> String? {
+        guard let root, let slice = UnitName.path(ofSlice: scope.slice) else { return nil }
+        return "\(root)\(slice)/\(scope.unit)"
+    }
 }

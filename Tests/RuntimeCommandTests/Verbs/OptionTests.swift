@@ -122,7 +122,7 @@ struct CommandOptionTests {
             let bundle = try CommandBundle(cleanup)
             try bundle.start()
             let refused = [
-                (["--systemd-cgroup", "create", bundle.id], "cgroupfs"),
+                (["--systemd-cgroup", "create", "--bundle", bundle.directory.string, "other"], "slice:prefix:name"),
                 (["update", "--l3-cache-schema", "L3:0=f", bundle.id], "l3-cache"),
                 (["exec", "--cgroup", "x", bundle.id, "/bin/true"], "--cgroup"), (["nonesuch"], "nonesuch"),
                 (["run", "--nonesuch", bundle.id], "nonesuch"), (["state"], "requires exactly 1 argument"),

@@ -83,7 +83,7 @@ import Testing
                 }
             }
         }
-        #expect(texts.count >= 63, "\(texts.count)")
+        #expect(texts.count >= 64, "\(texts.count)")
     }
 
     @Test(arguments: [
