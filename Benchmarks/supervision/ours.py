@@ -23,6 +23,10 @@ class Program:
             raise SystemExit(f"supervision: {command}: the program ended with {self.process.wait()}")
         return float(answer)
 
+    def text(self, command):
+        """An answer of several lines, whose number comes first."""
+        return "\n".join(self.answer() for _ in range(int(self.ask(command))))
+
     def helpers(self):
         """Process ids of the spawner, its forks in waiting, and the shims."""
         return [pid for pid in descendants(self.process.pid) if name(pid).startswith("ck-")]

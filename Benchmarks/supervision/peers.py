@@ -15,6 +15,12 @@ def command(*arguments, **options):
     return result.stdout
 
 
+def confinement(status):
+    fields = dict(line.split(":", 1) for line in status.splitlines())
+    return {name: fields[name].split() for name in ["Uid", "Gid", "CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb", "NoNewPrivs", "Seccomp",
+                                                    "Seccomp_filters"]}
+
+
 class Peer:
     def __init__(self, setting, kind):
         self.setting = setting
@@ -131,33 +137,41 @@ class Containerd(Peer):
 
 
 class Runtime(Peer):
-    """A runtime command and one container of its own default configuration, which has no filter of system calls; ours has Docker's."""
+    """A runtime command and one container, confined as the one whose runtime configuration is given."""
 
-    def __init__(self, setting, program):
+    def __init__(self, setting, program, model):
         super().__init__(setting, program)
         self.program = program
         self.path = shutil.which(program, path=os.environ["PATH"] + ":/usr/sbin:/sbin")
         self.name = f"containerkit-bench-{os.getpid()}-{program}"
+        # Debian's do not take it from the container.
+        self.exec = [program, "exec", *(["--no-new-privs"] if model["process"].get("noNewPrivileges") else [])]
         bundle = self.directory / "bundle"
         root = bundle / "rootfs"
         for name in ["bin", "dev", "etc", "proc", "sys", "tmp"]:
             (root / name).mkdir(parents=True)
         shutil.copy("/bin/busybox", root / "bin/busybox")
-        for name in ["sh", "sleep", "true"]:
+        for name in ["cat", "sh", "sleep", "true"]:
             (root / "bin" / name).symlink_to("busybox")
         command(program, "spec", "--bundle" if program == "runc" else "-b", bundle)
         configuration = json.loads((bundle / "config.json").read_text())
-        configuration["process"]["terminal"] = False
-        configuration["process"]["args"] = ["sleep", "1000000"]
+        configuration["process"] = {"terminal": False, **model["process"], "args": ["sleep", "1000000"]}
+        configuration["linux"].pop("seccomp", None)
+        if "seccomp" in model["linux"]:
+            configuration["linux"]["seccomp"] = model["linux"]["seccomp"]
         configuration["linux"]["cgroupsPath"] = f"/containerkit-bench/{program}-exec"
         (bundle / "config.json").write_text(json.dumps(configuration))
         subprocess.run([program, "run", "--detach", "--bundle", bundle, self.name], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                        check=True)
 
+    def confinement(self):
+        """What a process of exec sees of it; the same for all, or the comparison says nothing."""
+        return confinement(command(*self.exec, self.name, "cat", "/proc/self/status"))
+
     def exec_true(self):
         quiet = [(os.POSIX_SPAWN_OPEN, number, "/dev/null", os.O_RDWR, 0) for number in range(3)]
         begun = time.monotonic()
-        pid = os.posix_spawn(self.path, [self.program, "exec", self.name, "true"], os.environ, file_actions=quiet)
+        pid = os.posix_spawn(self.path, [*self.exec, self.name, "true"], os.environ, file_actions=quiet)
         _, status = os.waitpid(pid, 0)
         if status != 0:
             raise SystemExit(f"supervision: {self.program} exec: status {status}")

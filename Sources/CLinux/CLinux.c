@@ -1,12 +1,23 @@
 #define _GNU_SOURCE
 #include "CLinux.h"
 
+#include <malloc.h>
+
 // glibc's fork, not the raw call: it resets the state of malloc and of the dynamic linker in the child. Swift marks
 // fork() unavailable, because a threaded process must not call it; the spawner is single-threaded for life.
 long ck_fork(void) { return ckResult(fork()); }
 
 // One stack is enough: the caller waits for the child, and has no other thread. Untouched pages cost nothing.
-static unsigned char borrowedStack[256 * 1024] __attribute__((aligned(16)));
+static unsigned char borrowedStack[256 * 1024] __attribute__((aligned(4096)));
+
+void ck_trim_memory(void) {
+    malloc_trim(0);
+    madvise(borrowedStack, sizeof borrowedStack, MADV_DONTNEED);
+    // What deeper calls have left behind, less the 128 bytes that a leaf may use. A part that was never touched is no mapping: ENOMEM.
+    const uintptr_t page = 4096, depth = 256 * 1024;
+    uintptr_t end = ((uintptr_t)__builtin_frame_address(0) - 1024) & ~(page - 1);
+    madvise((void *)(end - depth), depth, MADV_DONTNEED);
+}
 
 long ck_clone3_borrowing(uint64_t flags, int *pidfd, int exitSignal, int cgroup, void (*body)(void *), void *context) {
     struct clone_args arguments;

@@ -8,7 +8,7 @@ import SystemPackage
 /// supervise <directory> <layout> <block>
 ///
 /// Each line of standard input is a command with one answer:
-/// start <count>, run, exec, stream chunks|lines|pipe <bytes>, resident <bytes>, delete.
+/// start <count>, start-unfiltered <count>, run, exec, exec-status, stream chunks|lines|pipe <bytes>, resident <bytes>, delete.
 @main
 enum Supervise {
     static func main() async {
@@ -45,8 +45,10 @@ enum Supervise {
                 let number = words.last.flatMap { Int($0) } ?? 1
                 switch words.first {
                 case "start": answer(try await containers.start(number))
+                case "start-unfiltered": answer(try await containers.start(number, isFiltered: false))
                 case "run": answer(try await containers.run())
                 case "exec": answer(try await containers.exec())
+                case "exec-status": answer(try await containers.execStatus())
                 case "delete": answer(try await containers.deleteAll())
                 case "stream": answer(try await streams.measure(words[1], bytes: number))
                 case "resident": answer(Ballast.hold(number))

@@ -265,6 +265,9 @@ static inline long ck_clone(unsigned long flags, int exitSignal) {
     return CK_SYSCALL(SYS_clone, flags | (unsigned long)exitSignal, 0, 0, 0, 0);
 }
 long ck_fork(void);
+/// Gives the kernel back what this process has of memory and does not use: free pages of the heap, the stack below the caller, and that of
+/// `ck_clone3_borrowing`. For a process with one thread.
+void ck_trim_memory(void);
 /// Overwrites the environment in place, so that /proc/<pid>/environ of a fork shows nothing of it, and empties it.
 void ck_clear_environment(void);
 /// Gives every signal its default disposition, also those glibc keeps to itself (posix_spawn leaves them ignored).

@@ -61,6 +61,8 @@ extension LaunchPlan {
         if !netDevices.isEmpty { return false }
         // It waits until somebody listens.
         if process.listener != nil { return false }
+        // An init of ours stays for the container's life.
+        if process.reapsChildren { return false }
         // A copy into a tmpfs may take more memory than the container has.
         for step in steps { if case .copyUp = step { return false } }
         for directory in cgroup?.directories ?? [] {

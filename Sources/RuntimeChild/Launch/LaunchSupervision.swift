@@ -76,7 +76,7 @@ struct LaunchSupervision {
             end()
             throw failure
         }
-        if page.phase == .exec && !diedBeforeExec() { return }
+        if page.phase == .exec && !diedBeforeExec() { return page.unmap() }
         let last = page.phase
         ck_pidfd_send_signal(process.descriptor.rawValue, SIGKILL)
         let reaped = try? ReapedProcess.wait(for: .descriptor(process.descriptor.rawValue), blocking: true)

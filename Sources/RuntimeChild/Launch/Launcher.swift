@@ -11,11 +11,13 @@ package enum Launcher {
     /// - Parameters:
     ///   - streams: the child's ends; nil with a terminal, or to hand on the caller's own 0 to 2.
     ///   - network: a new network namespace that nobody else has, taken where the plan wants one.
+    ///   - isAgain: whether the caller launched before. The child then gets memory of its own, since one that borrows the caller's leaves
+    ///     some kilobytes behind in it.
     /// - Throws: a failure after which nothing is left: no process, no cgroup, no descriptor.
     package static func run(
-        _ plan: LaunchPlan, streams: consuming StandardStreams?, network: consuming SharedDescriptor? = nil
+        _ plan: LaunchPlan, streams: consuming StandardStreams?, network: consuming SharedDescriptor? = nil, isAgain: Bool = false
     ) throws(LaunchFailure) -> LaunchedContainer {
-        try launch(plan, streams, parks: false, network: network).container
+        try launch(plan, streams, parks: false, network: network, borrowsMemory: !isAgain && plan.mayBorrowMemory).container
     }
 
     /// Makes the container and stops its first process before the filter and execve.
@@ -33,7 +35,7 @@ package enum Launcher {
 
     private static func launch(
         _ plan: LaunchPlan, _ streams: consuming StandardStreams?, parks: Bool, _ command: CommandLaunch? = nil,
-        network: SharedDescriptor?
+        network: SharedDescriptor?, borrowsMemory: Bool = false
     ) throws(LaunchFailure) -> ParkedContainer {
         var streams = streams
         var plan = plan
@@ -43,7 +45,8 @@ package enum Launcher {
         let cgroups = try PreparedCgroups(plan.cgroup, adopts: plan.flavour == .oci)
         do throws(LaunchFailure) {
             let prepared = plan.namespaces.isUnprivileged ? PreparedTrees() : try PreparedTrees(plan)
-            let (process, setup) = try clone(plan, page, cgroups, prepared, joined, streams.numbers, parks, command)
+            let (process, setup) = try clone(
+                plan, page, cgroups, prepared, joined, streams.numbers, parks, command, borrowsMemory)
             // From here on the child holds the only copies.
             closeStreams(&streams)
             let container = LaunchedContainer(
@@ -66,7 +69,7 @@ package enum Launcher {
 
     private static func clone(
         _ plan: LaunchPlan, _ page: SharedPage, _ cgroups: PreparedCgroups, _ prepared: PreparedTrees,
-        _ joined: [SharedDescriptor], _ streams: [CInt], _ parks: Bool, _ command: CommandLaunch?
+        _ joined: [SharedDescriptor], _ streams: [CInt], _ parks: Bool, _ command: CommandLaunch?, _ borrowsMemory: Bool
     ) throws(LaunchFailure) -> (process: LaunchedProcess, setup: SharedDescriptor) {
         do throws(Errno) {
             let (near, far) = try SetupSocket.pair()
@@ -102,8 +105,7 @@ package enum Launcher {
             let body = ChildBody(plan, prepared, cgroups.cgroups, joined, root: top.rawValue, process)
             let clone = ProcessClone(namespaces, into: cgroups.unified)
             let born = Result { () throws(Errno) in
-                // An init of ours stays for the container's life: it needs memory of its own, and the launcher must not wait for it.
-                if !parks, command == nil, !plan.process.reapsChildren, plan.mayBorrowMemory, let made = try clone.makeBorrowing(body) {
+                if borrowsMemory, let made = try clone.makeBorrowing(body) {
                     return ProcessClone.Outcome.parent(made)
                 }
                 return try clone.make()

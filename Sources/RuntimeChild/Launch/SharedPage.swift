@@ -16,13 +16,21 @@ internal import SystemPackage
     }
 
     private let record: UnsafeMutablePointer<Record>
+    private var isMapped = true
 
     init() throws(LaunchFailure) {
         guard let page = unsafe ck_shared_page() else { throw LaunchFailure(.clone, errno: .noMemory) }
         unsafe record = page.assumingMemoryBound(to: Record.self)
     }
 
-    deinit { unsafe ck_unmap_page(record) }
+    deinit { unmap() }
+
+    /// The launcher, when the child has executed its program: a child in borrowed memory leaves this object retained. Not to be asked
+    /// anything afterwards.
+    func unmap() {
+        if isMapped { unsafe ck_unmap_page(record) }
+        isMapped = false
+    }
 
     /// The child: from here on, a failure or a death belongs to this phase.
     func enter(_ phase: LaunchPhase, _ index: Int = 0) {

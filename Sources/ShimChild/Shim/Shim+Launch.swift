@@ -35,7 +35,8 @@ extension Shim {
                 adopt(parked.container, held)
                 announce { .created(pid: $0, streams: $1) }
             } else {
-                adopt(try Launcher.run(plan, streams: streams, network: ShimPreparation.takeNetwork()), held)
+                let isAgain = restart.count > 0
+                adopt(try Launcher.run(plan, streams: streams, network: ShimPreparation.takeNetwork(), isAgain: isAgain), held)
                 state = .running
                 announce { .started(pid: $0, streams: $1) }
             }

@@ -32,8 +32,13 @@ final class Shim {
     var restart = ShimRestart()
     /// Process 1 of the container is ours.
     var hasInit = false
+    /// Nothing has asked for much memory since it was last given back.
+    private var isTrimmed = false
     /// The loop ends with this status.
     var exitStatus: CInt?
+
+    /// Milliseconds without an event until memory is given back: longer than what lives only for a moment.
+    private static let trimPause: CInt = 250
 
     init(
         _ request: ShimRequest, creator: consuming OwnedDescriptor, host: consuming OwnedDescriptor,
@@ -66,11 +71,18 @@ final class Shim {
         for exec in starting { watch(exec.starting.socket.rawValue, POLLIN) }
 
         var timeout: CInt = bounded?.keepBound() ?? -1
-        for other in [state == .stopped ? 200 : -1, restart.timeout] where other >= 0 {
+        for other in [state == .stopped ? 200 : -1, restart.timeout, isTrimmed ? -1 : Self.trimPause] where other >= 0 {
             timeout = timeout < 0 ? other : min(timeout, other)
         }
         // A stopped container whose output nobody has read keeps its shim; whether it is drained shows by looking.
-        if unsafe poll(&polled, nfds_t(polled.count), timeout) < 0 { return }
+        let count = unsafe poll(&polled, nfds_t(polled.count), timeout)
+        if count < 0 { return }
+        if count > 0 {
+            isTrimmed = false
+        } else if !isTrimmed, timeout == Self.trimPause {
+            ck_trim_memory()
+            isTrimmed = true
+        }
         for (index, exec) in starting.enumerated() where polled[3 + watched.count + index].revents != 0 { advance(exec) }
         for (index, peer) in watched.enumerated() {
             let events = CInt(polled[3 + index].revents)

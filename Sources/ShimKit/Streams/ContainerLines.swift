@@ -28,7 +28,7 @@ public struct ContainerLines: AsyncSequence, Sendable {
             return try await lineAcrossChunks(isolation: actor)
         }
 
-        /// A function without an await, since most lines need none.
+        /// A line that has been read already.
         private mutating func lineInBuffer(from searched: Int) -> String? {
             guard let end = Self.lineFeed(in: buffer, from: searched) else { return nil }
             defer { position = end + 1 }
