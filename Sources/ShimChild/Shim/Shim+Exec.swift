@@ -33,7 +33,7 @@ extension Shim {
                 ShimExec(
                     id: number, starting, streams: held, hostPid: hostPid(of: starting.process), startedAt: startedAt, peer: peer,
                     command: id))
-        } catch { refuse(reply(to: error)) }
+        } catch { failed(error, peer, id) }
     }
 
     /// Looks how far a new process has got.
@@ -54,7 +54,7 @@ extension Shim {
             process.streams.output = nil
             process.streams.error = nil
             process.streams.input = nil
-        } catch { exec.answer(reply(to: error)) }
+        } catch { failed(error, exec.peer, exec.command) }
         execs.removeAll { $0 === exec }
     }
 
@@ -62,17 +62,35 @@ extension Shim {
     func endExecs() {
         for exec in execs {
             exec.starting.end()
-            exec.answer(.wrongState(.stopped))
+            exec.peer.send(.reply(id: exec.command, .wrongState(.stopped)))
         }
         execs = []
+        for exec in failedExecs { exec.peer.send(.reply(id: exec.command, .wrongState(.stopped))) }
+        failedExecs = []
     }
 
-    private func reply(to failure: LaunchFailure) -> ShimReply {
-        // A process cannot be born into a pid namespace whose first has ended: the kernel says ENOMEM.
-        // And one that was born before is killed, a moment before the first itself is seen to have ended.
-        let mayBeTheEnd = failure.signal == SIGKILL || failure.errno == .noMemory || failure.errno == .noSuchProcess
-        if processes[0]?.isOver(within: mayBeTheEnd ? 100 : 0) ?? true { return .wrongState(.stopped) }
-        return .launchFailed(failure)
+    private func failed(_ failure: LaunchFailure, _ peer: ShimPeer, _ command: UInt64) {
+        if processes[0]?.isOver ?? true { return peer.send(.reply(id: command, .wrongState(.stopped))) }
+        // A process cannot be born into a pid namespace whose first has ended: the kernel says ENOMEM. And one that was born before is
+        // killed, and has to be reaped before the first itself is seen to have ended.
+        if failure.signal == SIGKILL || failure.errno == .noMemory || failure.errno == .noSuchProcess {
+            failedExecs.append(FailedExec(failure: failure, peer: peer, command: command, until: KernelClock.monotonic() + 1_000_000_000))
+        } else {
+            peer.send(.reply(id: command, .launchFailed(failure)))
+        }
+    }
+
+    /// Tells of those whose container has not ended.
+    func answerFailedExecs() {
+        let now = KernelClock.monotonic()
+        for exec in failedExecs where exec.until <= now { exec.peer.send(.reply(id: exec.command, .launchFailed(exec.failure))) }
+        failedExecs.removeAll { $0.until <= now }
+    }
+
+    /// Milliseconds until one is due; -1 where there is none.
+    var failedExecTimeout: CInt {
+        guard let first = failedExecs.first else { return -1 }
+        return CInt(clamping: (max(0, first.until - KernelClock.monotonic()) + 999_999) / 1_000_000)
     }
 
     private static func execPlan(

@@ -25,6 +25,7 @@ final class Shim {
     var processes: [UInt32: ShimProcess] = [:]
     /// What is about to become further ones.
     var execs: [ShimExec] = []
+    var failedExecs: [FailedExec] = []
     var state = ShimState.created
     /// The fork that writes the log.
     var logger: CInt?
@@ -71,7 +72,7 @@ final class Shim {
         for exec in starting { watch(exec.starting.socket.rawValue, POLLIN) }
 
         var timeout: CInt = bounded?.keepBound() ?? -1
-        for other in [state == .stopped ? 200 : -1, restart.timeout, isTrimmed ? -1 : Self.trimPause] where other >= 0 {
+        for other in [state == .stopped ? 200 : -1, restart.timeout, failedExecTimeout, isTrimmed ? -1 : Self.trimPause] where other >= 0 {
             timeout = timeout < 0 ? other : min(timeout, other)
         }
         // A stopped container whose output nobody has read keeps its shim; whether it is drained shows by looking.
@@ -90,6 +91,7 @@ final class Shim {
             if events & (POLLIN | POLLHUP | POLLERR) != 0 { receive(from: peer) }
         }
         if polled[0].revents != 0 { reap() }
+        if !failedExecs.isEmpty { answerFailedExecs() }
         if polled[2].revents != 0 { accept() }
         let hostEnded = polled[1].revents != 0
         dropLostPeers(hostEnded: hostEnded)

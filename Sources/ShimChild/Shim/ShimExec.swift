@@ -23,6 +23,13 @@ final class ShimExec {
         self.peer = peer
         self.command = command
     }
+}
 
-    func answer(_ reply: ShimReply) { peer.send(.reply(id: command, reply)) }
+/// An exec that failed as those do whose container ends. Whether it does shows a moment later, and decides what is answered.
+struct FailedExec {
+    let failure: LaunchFailure
+    let peer: ShimPeer
+    let command: UInt64
+    /// By the monotonic clock, in nanoseconds.
+    let until: Int64
 }

@@ -16,10 +16,10 @@ final class ShimProcess {
     var hasEnded = false
 
     /// Whether it has ended, reaped or not: its pidfd says so.
-    func isOver(within milliseconds: CInt) -> Bool {
+    var isOver: Bool {
         var polled = pollfd(fd: descriptor.rawValue, events: Int16(POLLIN), revents: 0)
         if hasEnded { return true }
-        return unsafe poll(&polled, 1, milliseconds) > 0
+        return unsafe poll(&polled, 1, 0) > 0
     }
 
     init(id: UInt32, pid: CInt, hostPid: Int32, descriptor: SharedDescriptor, streams: ShimStreams, startedAt: Int64) {

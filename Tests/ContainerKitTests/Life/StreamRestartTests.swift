@@ -70,7 +70,7 @@ struct StreamRestartTests {
             }
             #expect(ends.count >= 2)
             let last = try Self.reader(fixture, chunks: nil)
-            #expect(try last.wait(within: .seconds(60)) == 0)
+            #expect(try last.wait(within: .seconds(60)) == 0, "\(String(decoding: last.output(), as: UTF8.self))")
             let read = try Files.read(fixture.base.appending("read"))
             let expected = Self.expected
             var position = 0
