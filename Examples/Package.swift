@@ -27,15 +27,18 @@ let package = Package(
         .executableTarget(
             name: "ckrun",
             dependencies: [
+                "CProtectedStart",
                 .product(name: "RuntimeKit", package: "container-kit"), .product(name: "OCIModel", package: "container-kit"),
                 .product(name: "SystemPackage", package: "swift-system"),
-            ]),
+            ], linkerSettings: [.unsafeFlags(["-Xlinker", "-e", "-Xlinker", "ckrun_start"])]),
+        // Its entry point.
+        .target(name: "CProtectedStart"),
         // What `make demo` runs.
         .executableTarget(name: "demo", dependencies: [containerKit]),
     ]
 )
 
-for target in package.targets {
+for target in package.targets where target.type == .executable {
     target.swiftSettings = [
         .swiftLanguageMode(.v6),
         .enableUpcomingFeature("ExistentialAny"),

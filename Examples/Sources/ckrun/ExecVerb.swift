@@ -23,32 +23,60 @@ enum ExecVerb {
             aliases: ["t": "tty", "d": "detach", "p": "process", "e": "env", "u": "user", "g": "additional-gids", "c": "cap"], wordsFirst: 2
         )
         let id = try Verb.container(arguments, "exec")
-        if arguments.value("cgroup") != nil {
-            throw CommandFailure("--cgroup is not supported: further processes run in the container's cgroup")
+        var foreground: Foreground?
+        func options(_ process: RuntimeConfiguration.Process) throws -> RuntimeExecOptions {
+            let options = try self.options(arguments, process)
+            // From here on no signal is lost.
+            if !arguments.has("detach") { foreground = Foreground() }
+            return options
         }
-        var options = RuntimeExecOptions(process: try process(arguments, id, runtime))
+        let process: CommandProcess
+        if let path = arguments.value("process") {
+            var given = try CommandRuntime.process(readingJSON: try InputFile.read(path))
+            if arguments.has("tty") { given.terminal = true }
+            process = try runtime.exec(id, try options(given))
+        } else {
+            process = try runtime.exec(id) { try options(try changed($0, arguments)) }
+        }
+        return foreground?.wait(for: process) ?? 0
+    }
+
+    private static func options(_ arguments: Arguments, _ process: RuntimeConfiguration.Process) throws -> RuntimeExecOptions {
+        var options = RuntimeExecOptions(process: process)
         options.pidFile = arguments.value("pid-file").map { FilePath($0) }
         options.consoleSocket = arguments.value("console-socket").map { FilePath($0) }
         options.pidfdSocket = arguments.value("pidfd-socket").map { FilePath($0) }
         options.preservedDescriptors = try arguments.number("preserve-fds", UInt32.self) ?? 0
         options.ignoresPause = arguments.has("ignore-paused")
-        let isDetached = arguments.has("detach")
-        if isDetached, options.process.terminal == true, options.consoleSocket == nil {
+        options.subCgroups = try subCgroups(arguments.list("cgroup"))
+        if arguments.has("detach"), process.terminal == true, options.consoleSocket == nil {
             throw CommandFailure("cannot allocate tty if runc will detach without setting console socket")
         }
-        let foreground = isDetached ? nil : Foreground()
-        let process = try runtime.exec(id, options)
-        return foreground?.wait(for: process) ?? 0
+        return options
     }
 
-    private static func process(_ arguments: Arguments, _ id: ContainerID, _ runtime: CommandRuntime) throws -> RuntimeConfiguration.Process
-    {
-        if let path = arguments.value("process") {
-            var process = try CommandRuntime.process(readingJSON: try InputFile.read(path))
-            if arguments.has("tty") { process.terminal = true }
-            return process
+    /// `PATH`, or `CONTROLLER[,CONTROLLER]...:PATH` as often as wanted.
+    private static func subCgroups(_ texts: [String]) throws -> [String: String] {
+        var result: [String: String] = [:]
+        for text in texts {
+            let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+            guard parts.count == 2 else {
+                if texts.count > 1 { throw CommandFailure("invalid --cgroup argument: \(text) (missing <controller>: prefix)") }
+                return ["": text]
+            }
+            for controller in parts[0].split(separator: ",", omittingEmptySubsequences: false) {
+                if controller.isEmpty { throw CommandFailure("invalid --cgroup argument: \(text) (empty <controller> prefix)") }
+                guard result.updateValue(String(parts[1]), forKey: String(controller)) == nil else {
+                    throw CommandFailure("invalid --cgroup argument(s): controller \(controller) specified multiple times")
+                }
+            }
         }
-        var process = try runtime.process(of: id)
+        return result
+    }
+
+    /// The container's own process with what the options say.
+    private static func changed(_ own: RuntimeConfiguration.Process, _ arguments: Arguments) throws -> RuntimeConfiguration.Process {
+        var process = own
         process.args = Array(arguments.words.dropFirst())
         if process.args?.isEmpty ?? true { throw CommandFailure("process args cannot be empty") }
         process.terminal = arguments.has("tty")

@@ -16,6 +16,9 @@ package struct CgroupHierarchy: Sendable, Hashable {
     /// Mount options that mount this very hierarchy again. See: cgroups(7), "Mounting v1 controllers".
     var mountOptions: [String] { name.map { ["none", "name=\($0)"] } ?? controllers }
 
+    /// Whether a directory is of a cgroup in it.
+    func holds(_ path: String) -> Bool { path.hasPrefix(mountPoint + "/") }
+
     /// The directory of a cgroup.
     func directory(_ path: String) -> String { path == "/" ? mountPoint : mountPoint + path }
 }

@@ -15,28 +15,45 @@ public final class CgroupHost: Sendable {
         case none = "none"
     }
 
-    /// Which versions are mounted.
-    public let mode: Mode
-    package let hierarchies: [CgroupHierarchy]
+    /// Nil until somebody asks.
+    private let table: Mutex<[CgroupHierarchy]?>
     /// Directories that this object made, in order of their making.
     let made = Mutex<[String]>([])
 
-    package init(hierarchies: [CgroupHierarchy]) {
-        self.hierarchies = hierarchies
-        let unified = hierarchies.contains { $0.isUnified }
-        let legacy = hierarchies.contains { !$0.isUnified && !$0.controllers.isEmpty }
-        mode = unified ? (legacy ? .hybrid : .unified) : (legacy ? .legacy : .none)
-    }
+    package init(hierarchies: [CgroupHierarchy]) { table = Mutex(hierarchies) }
+
+    private init() { table = Mutex(nil) }
 
     /// Reads which hierarchies are mounted. Blocks for some hundred microseconds: make one and keep it.
-    public static func detect() -> CgroupHost {
+    public static func detect() -> CgroupHost { CgroupHost(hierarchies: read()) }
+
+    /// Reads them when they are asked for first.
+    static func whenAsked() -> CgroupHost { CgroupHost() }
+
+    package var hierarchies: [CgroupHierarchy] {
+        table.withLock { table in
+            if let table { return table }
+            let read = Self.read()
+            table = read
+            return read
+        }
+    }
+
+    /// Which versions are mounted.
+    public var mode: Mode {
+        let hierarchies = hierarchies
+        let unified = hierarchies.contains { $0.isUnified }
+        let legacy = hierarchies.contains { !$0.isUnified && !$0.controllers.isEmpty }
+        return unified ? (legacy ? .hybrid : .unified) : (legacy ? .legacy : .none)
+    }
+
+    private static func read() -> [CgroupHierarchy] {
         let controllers = (try? HostFile.text("/proc/cgroups")) ?? ""
-        return CgroupHost(
-            hierarchies: hierarchies(
-                mounts: MountLine.table((try? HostFile.text("/proc/self/mountinfo")) ?? ""),
-                membership: (try? HostFile.text("/proc/self/cgroup")) ?? "",
-                known: Set(controllers.split(separator: "\n").dropFirst().map { String($0.prefix { $0 != "\t" }) }),
-                unifiedControllers: { HostFile.trimmed($0 + "/cgroup.controllers") ?? "" }))
+        return hierarchies(
+            mounts: MountLine.table((try? HostFile.text("/proc/self/mountinfo")) ?? ""),
+            membership: (try? HostFile.text("/proc/self/cgroup")) ?? "",
+            known: Set(controllers.split(separator: "\n").dropFirst().map { String($0.prefix { $0 != "\t" }) }),
+            unifiedControllers: { HostFile.trimmed($0 + "/cgroup.controllers") ?? "" })
     }
 
     /// The controllers that can be limited here, by name.
@@ -88,4 +105,11 @@ public final class CgroupHost: Sendable {
         }
         return result
     }
+}
+
+extension CgroupHost: Hashable {
+    /// Whether they are the same hierarchies.
+    public static func == (one: CgroupHost, other: CgroupHost) -> Bool { one.hierarchies == other.hierarchies }
+
+    public func hash(into hasher: inout Hasher) { hasher.combine(hierarchies) }
 }

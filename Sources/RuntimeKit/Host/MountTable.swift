@@ -9,7 +9,8 @@ struct MountLine: Sendable, Hashable {
     /// Reads one line; nil when it has another form.
     init?(_ line: Substring) {
         // 36 35 98:0 /root /target options optional… - type source superoptions
-        let fields = line.split(separator: " ")
+        // By bytes: a host may have thousands of lines, and letters cost much more.
+        let fields = line.utf8.split(separator: UInt8(ascii: " ")).map { Substring($0) }
         guard fields.count >= 10, let separator = fields.firstIndex(of: "-"), separator + 3 < fields.count else { return nil }
         root = Self.unescaped(fields[3])
         target = Self.unescaped(fields[4])
@@ -19,12 +20,12 @@ struct MountLine: Sendable, Hashable {
 
     /// All lines of a table.
     static func table(_ text: String) -> [MountLine] {
-        text.split(separator: "\n").compactMap(MountLine.init)
+        text.utf8.split(separator: UInt8(ascii: "\n")).compactMap { MountLine(Substring($0)) }
     }
 
     /// The kernel writes space, tab, newline and backslash as `\040` and so on.
     private static func unescaped(_ field: Substring) -> String {
-        guard field.contains("\\") else { return String(field) }
+        guard field.utf8.contains(UInt8(ascii: "\\")) else { return String(field) }
         let bytes = Array(field.utf8)
         var result: [UInt8] = []
         var index = 0

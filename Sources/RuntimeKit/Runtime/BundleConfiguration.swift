@@ -12,14 +12,17 @@ struct BundleConfiguration {
 
     /// - Throws: `RuntimeError.Code.invalidField` with the member's path.
     static func read(_ path: String) throws(RuntimeError) -> BundleConfiguration {
-        let bytes: [UInt8]
-        do throws(Errno) { bytes = try OwnedDescriptor.open(path, flags: O_RDONLY | O_NOCTTY).readAll(limit: JSONDocument.limit) } catch {
+        let bytes = try bytes(path)
+        return BundleConfiguration(configuration: try decode(RuntimeConfiguration.self, bytes, of: path), bytes: bytes)
+    }
+
+    static func bytes(_ path: String) throws(RuntimeError) -> [UInt8] {
+        do throws(Errno) { return try OwnedDescriptor.open(path, flags: O_RDONLY | O_NOCTTY).readAll(limit: JSONDocument.limit) } catch {
             throw RuntimeError(
                 .invalidField, .path(FilePath(path)),
                 error == .noSuchFileOrDirectory ? "JSON specification file not found" : "it cannot be read",
                 errno: error, advice: "Name the bundle's directory (`--bundle`); `spec` writes a configuration to start from.")
         }
-        return BundleConfiguration(configuration: try decode(RuntimeConfiguration.self, bytes, of: path), bytes: bytes)
     }
 
     static func decode<Value: Decodable>(_ type: Value.Type, _ bytes: [UInt8], of path: String) throws(RuntimeError) -> Value {

@@ -64,7 +64,11 @@ struct Creation {
             id: id.description, pid: 0, bundle: place.string, rootfs: rootfs.string, created: Timestamp.now(),
             annotations: configuration.annotations, containerkit: .init(owner: geteuid()))
         record.containerkit.namespaces = plan.namespaces.all
-        record.containerkit.cgroups = (plan.cgroup?.directories ?? []).map { .init(path: $0.path, unified: $0.isUnified) }
+        record.containerkit.cgroups = (plan.cgroup?.directories ?? []).map { directory in
+            let freezer = runtime.cgroups.hierarchy(of: "freezer")?.mountPoint
+            let freezes = directory.isUnified || freezer.map { directory.path.hasPrefix($0 + "/") } ?? false
+            return .init(path: directory.path, unified: directory.isUnified, freezer: freezes)
+        }
     }
 
     @discardableResult

@@ -25,8 +25,8 @@ extension CommandRuntime {
             if error == .noSuchFileOrDirectory { throw .state(id, "cannot start an already running container") }
             throw RuntimeError(.processSetupFailed, .container(id), "its start gate cannot be opened", errno: error)
         }
-        guard let configuration = try? directory.configuration() else { return }
-        do throws(RuntimeError) { try runPoststartHooks(ContainerHooks(configuration.hooks), record, record.pid) } catch {
+        guard let hooks = try? directory.hooks() else { return }
+        do throws(RuntimeError) { try runPoststartHooks(hooks, record, record.pid) } catch {
             try? kill(id, .kill)
             throw error
         }
@@ -100,7 +100,7 @@ extension CommandRuntime {
             throw RuntimeError(
                 .cgroupFailed, .container(id), "its cgroups cannot be removed", errno: error, advice: "Something in them does not die.")
         }
-        let hooks = (try? directory.configuration()).flatMap { try? ContainerHooks($0.hooks) }
+        let hooks = try? directory.hooks()
         try directory.remove()
         if let hooks { runPoststopHooks(hooks, record) }
     }

@@ -22,7 +22,7 @@ public struct CommandRuntime: Sendable {
     public init(root: FilePath? = nil, usesSystemd: Bool = false) {
         self.root = root ?? Self.defaultRoot
         self.usesSystemd = usesSystemd
-        cgroups = .detect()
+        cgroups = .whenAsked()
     }
 
     /// `/run/ckrun`, without root `$XDG_RUNTIME_DIR/ckrun`.
@@ -84,8 +84,8 @@ public struct CommandRuntime: Sendable {
         return isFrozen(record) ? .paused : .running
     }
 
-    private func isFrozen(_ record: ContainerRecord) -> Bool {
-        for cgroup in record.containerkit.cgroups {
+    func isFrozen(_ record: ContainerRecord) -> Bool {
+        for cgroup in record.containerkit.cgroups where cgroup.freezer ?? true {
             if !cgroup.unified, HostFile.trimmed(cgroup.path + "/freezer.state").map({ $0 != "THAWED" }) == true { return true }
             if cgroup.unified, HostFile.trimmed(cgroup.path + "/cgroup.freeze") == "1" { return true }
         }
@@ -112,7 +112,7 @@ public struct CommandRuntime: Sendable {
 
     func compiler() -> PlanCompiler {
         var compiler = PlanCompiler(
-            features: .detect(cgroups: cgroups), cgroups: cgroups, seccomp: SeccompCache(directory: root.appending(".seccomp")))
+            features: .ofProcess(cgroups: cgroups), cgroups: cgroups, seccomp: SeccompCache(directory: root.appending(".seccomp")))
         compiler.isForEngine = true
         return compiler
     }

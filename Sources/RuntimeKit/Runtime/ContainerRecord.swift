@@ -29,6 +29,12 @@ struct ContainerRecord: Decodable {
     struct Cgroup: Decodable {
         var path: String
         var unified: Bool
+        /// Whether it is one that freezes processes; nil in records of versions that did not note it.
+        var freezer: Bool?
+
+        var json: JSONValue {
+            .object([("path", .string(path)), ("unified", .bool(unified)), ("freezer", .bool(freezer ?? true))])
+        }
     }
 
     var text: String {
@@ -41,10 +47,7 @@ struct ContainerRecord: Decodable {
                 .object([
                     ("format", .integer(Int64(containerkit.format))), ("startTime", .unsigned(containerkit.startTime)),
                     ("owner", .unsigned(UInt64(containerkit.owner))), ("namespaces", .unsigned(containerkit.namespaces)),
-                    (
-                        "cgroups",
-                        .array(containerkit.cgroups.map { .object([("path", .string($0.path)), ("unified", .bool($0.unified))]) })
-                    ),
+                    ("cgroups", .array(containerkit.cgroups.map(\.json))),
                 ])
             ),
         ]).text()

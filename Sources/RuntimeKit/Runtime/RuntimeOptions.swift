@@ -36,6 +36,9 @@ public struct RuntimeExecOptions: Sendable, Hashable {
     public var preservedDescriptors: UInt32 = 0
     /// Whether to start it in a paused container, where it begins when that is resumed: this call waits until then.
     public var ignoresPause = false
+    /// Cgroups below the container's that it is put into, by controller: paths of directories that are there (`/workers`). On cgroup v2,
+    /// which has one tree, the key is empty. A controller that is not named leaves it in the container's own.
+    public var subCgroups: [String: String] = [:]
 
     /// The defaults.
     public init(process: RuntimeConfiguration.Process) { self.process = process }

@@ -82,6 +82,13 @@ struct StateDirectory {
         try BundleConfiguration.read(path + "/config.json").configuration
     }
 
+    /// Its hooks alone; the rest of a document that was checked when the container was made is not looked at.
+    func hooks() throws(RuntimeError) -> ContainerHooks {
+        struct Document: Decodable { var hooks: RuntimeConfiguration.Hooks? }
+        let path = path + "/config.json"
+        return try ContainerHooks(BundleConfiguration.decode(Document.self, BundleConfiguration.bytes(path), of: path).hooks)
+    }
+
     func remove() throws(RuntimeError) {
         // What lies in there by name, without a walk; the walk is for what somebody else has put there.
         for name in ["exec.fifo", "config.json", "state.json"] { unlink("\(path)/\(name)") }

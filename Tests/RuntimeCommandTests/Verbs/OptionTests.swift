@@ -124,7 +124,11 @@ struct CommandOptionTests {
             let refused = [
                 (["--systemd-cgroup", "create", "--bundle", bundle.directory.string, "other"], "slice:prefix:name"),
                 (["update", "--l3-cache-schema", "L3:0=f", bundle.id], "l3-cache"),
-                (["exec", "--cgroup", "x", bundle.id, "/bin/true"], "--cgroup"), (["nonesuch"], "nonesuch"),
+                (["exec", "--cgroup", "pids:/nonesuch", bundle.id, "/bin/true"], "below the container's"),
+                (["exec", "--cgroup", "pids:/../..", bundle.id, "/bin/true"], "below the container's"),
+                (["exec", "--cgroup", "pids:a", "--cgroup", "b", bundle.id, "/bin/true"], "missing <controller>"),
+                (["events", "--interval", "5x", bundle.id], "no duration"), (["events", "--interval", "0s", bundle.id], "greater than 0"),
+                (["nonesuch"], "nonesuch"),
                 (["run", "--nonesuch", bundle.id], "nonesuch"), (["state"], "requires exactly 1 argument"),
             ]
             for (words, reason) in refused {
@@ -136,12 +140,29 @@ struct CommandOptionTests {
         }
     }
 
+    @Test func execInACgroupBelow() async throws {
+        try await withCleanup { cleanup in
+            let bundle = try CommandBundle(cleanup)
+            try bundle.start()
+            let isUnified = RuntimeUnderTest.isOnUnified
+            let directory = (isUnified ? "/sys/fs/cgroup/" : "/sys/fs/cgroup/pids/") + bundle.id + "/below"
+            #expect(mkdir(directory, 0o755) == 0)
+            let result = try bundle.runtime(
+                "exec", "--cgroup", isUnified ? "/below" : "pids:/below", bundle.id, "/bin/sh", "-c", "cat /proc/self/cgroup")
+            #expect(result.status == 0, "\(result.standardError)")
+            let expected = isUnified ? "0::/below" : ":pids:/below"
+            #expect(result.standardOutput.split(separator: "\n").contains { $0.hasSuffix(expected) }, "\(result.standardOutput)")
+            // The others of version 1 are the container's own.
+            if !isUnified { #expect(result.standardOutput.contains(":memory:/\n")) }
+        }
+    }
+
     @Test(.differs("crun", because: "it has no events")) func eventsAreAStream() async throws {
         try await withCleanup { cleanup in
             let bundle = try CommandBundle(cleanup)
             try bundle.start()
             let path = try #require(RuntimeUnderTest.path)
-            let events = try ChildProcess(Command([path, "--root", bundle.root.string, "events", "--interval", "1s", bundle.id]))
+            let events = try ChildProcess(Command([path, "--root", bundle.root.string, "events", "--interval", "0m0.5s", bundle.id]))
             var lines: [Substring] = []
             for _ in 0..<80 where lines.count < 2 {
                 usleep(100_000)
