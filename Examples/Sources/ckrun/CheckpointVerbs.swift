@@ -1,3 +1,4 @@
+import Glibc
 import OCIModel
 import RuntimeKit
 import SystemPackage
@@ -12,14 +13,16 @@ enum CheckpointVerbs {
             words, verb: "checkpoint",
             switches: switches.union(["leave-running", "pre-dump", "link-remap", "tcp-skip-in-flight"]),
             valued: valued.union(["parent-path", "page-server", "status-fd"]))
-        for name in ["page-server", "status-fd"] where arguments.value(name) != nil { throw unsupported(name) }
         var options = try options(arguments)
         options.parent = arguments.value("parent-path").map { FilePath($0) }
         options.leavesRunning = arguments.has("leave-running")
         options.isPreDump = arguments.has("pre-dump")
         options.remapsLinks = arguments.has("link-remap")
         options.skipsConnectionsInFlight = arguments.has("tcp-skip-in-flight")
-        try runtime.checkpoint(Verb.container(arguments, "checkpoint"), options)
+        options.pageServer = try arguments.value("page-server").map { try pageServer($0) }
+        options.statusDescriptor = try arguments.number("status-fd", Int32.self).map { try statusDescriptor($0) }
+        if options.isPreDump, options.isLazy { throw CommandFailure("--pre-dump and --lazy-pages exclude each other") }
+        try runtime.checkpoint(Verb.container(arguments, "checkpoint"), options, interruption: .signals())
         return 0
     }
 
@@ -30,13 +33,13 @@ enum CheckpointVerbs {
         var options = try options(arguments)
         options.securityProfile = arguments.value("lsm-profile")
         options.securityMountContext = arguments.value("lsm-mount-context")
+        let interruption = try Interruption.signals()
         return try CreateVerb.attend(id, "restore", arguments, runtime) {
-            try runtime.restore(id, try CreateVerb.options(arguments), from: options)
+            try runtime.restore(id, try CreateVerb.options(arguments), from: options, interruption: interruption)
         }
     }
 
     private static func options(_ arguments: Arguments) throws -> CheckpointOptions {
-        if arguments.has("lazy-pages") { throw unsupported("lazy-pages") }
         var options = CheckpointOptions(images: FilePath(arguments.value("image-path") ?? "checkpoint"))
         options.work = arguments.value("work-path").map { FilePath($0) }
         options.keepsConnections = arguments.has("tcp-established")
@@ -44,6 +47,7 @@ enum CheckpointVerbs {
         options.isShellJob = arguments.has("shell-job")
         options.keepsFileLocks = arguments.has("file-locks")
         options.deduplicates = arguments.has("auto-dedup")
+        options.isLazy = arguments.has("lazy-pages")
         for name in arguments.list("empty-ns") {
             guard name == "network" else { throw CommandFailure("namespace \(name) is not supported: only network can be left empty") }
             options.leavesNetworkEmpty = true
@@ -58,7 +62,20 @@ enum CheckpointVerbs {
         return options
     }
 
-    private static func unsupported(_ option: String) -> CommandFailure {
-        CommandFailure("--\(option) is not supported: memory is written to and read from files of this machine")
+    /// `ADDRESS:PORT`.
+    private static func pageServer(_ text: String) throws -> CheckpointOptions.PageServer {
+        guard let colon = text.lastIndex(of: ":"), colon != text.startIndex else {
+            throw CommandFailure("invalid page-server \"\(text)\": it is not of the form ADDRESS:PORT")
+        }
+        let port = try Arguments.number(String(text[text.index(after: colon)...]), UInt16.self, "page-server")
+        return .init(address: String(text[..<colon]), port: port)
+    }
+
+    private static func statusDescriptor(_ number: Int32) throws -> FileDescriptor {
+        let mode = fcntl(number, F_GETFL)
+        guard mode >= 0, mode & O_ACCMODE != O_RDONLY else {
+            throw CommandFailure("invalid --status-fd argument \(number): it is not open for writing")
+        }
+        return FileDescriptor(rawValue: number)
     }
 }

@@ -7,7 +7,7 @@ internal import SystemPackage
 struct CheckpointFiles {
     let images: SharedDescriptor
     let work: SharedDescriptor
-    private let log: FilePath
+    let log: FilePath
 
     /// - Parameter isNew: whether missing directories are made.
     init(_ options: CheckpointOptions, log: String, isNew: Bool) throws(RuntimeError) {
@@ -39,6 +39,7 @@ struct CheckpointFiles {
         message.set(.establishedConnections, options.keepsConnections)
         message.set(.fileLocks, options.keepsFileLocks)
         message.set(.deduplicates, options.deduplicates)
+        message.set(.lazyPages, options.isLazy)
         message.set(.cgroupMode, options.cgroupMode.rawValue)
         if options.leavesNetworkEmpty { message.set(.emptyNamespaces, Int64(NamespaceFlag.network.rawValue)) }
         return message

@@ -14,6 +14,22 @@ public struct CheckpointOptions: Sendable, Hashable {
         case strict = 5
     }
 
+    /// Where memory goes instead of into files: a `criu page-server`.
+    public struct PageServer: Sendable, Hashable {
+        /// Its host, by number or name.
+        public var address: String
+        /// Its TCP port.
+        public var port: UInt16
+
+        /// - Parameters:
+        ///   - address: host, by number or name.
+        ///   - port: TCP port.
+        public init(address: String, port: UInt16) {
+            self.address = address
+            self.port = port
+        }
+    }
+
     /// Directory of the files; made 0700 when missing.
     public var images: FilePath
     /// Directory of criu's log, `dump.log` or `restore.log`; made 0700 when missing. `images` by default.
@@ -40,6 +56,15 @@ public struct CheckpointOptions: Sendable, Hashable {
     public var deduplicates = false
     /// Whether the network namespace comes back without its interfaces and addresses.
     public var leavesNetworkEmpty = false
+    /// A server that memory is sent to, on the machine that goes on with the container.
+    public var pageServer: PageServer?
+    /// Whether memory stays where it is until a restored process asks for it: a checkpoint serves it to others then, on `pageServer`,
+    /// until all of it is gone; a restore gets it from a `criu lazy-pages` whose socket is in `work`.
+    public var isLazy = false
+    /// Descriptor of the calling process that criu writes a zero byte to when it is ready to serve memory.
+    public var statusDescriptor: FileDescriptor?
+    /// How long criu may neither say nor log anything before it is ended, and twice as long at most. 5 minutes by default.
+    public var silenceLimit = Duration.seconds(300)
     /// Soft by default.
     public var cgroupMode: CgroupMode = .soft
     /// For a restore: another AppArmor profile or SELinux label.

@@ -8,15 +8,26 @@ extension CommandRuntime {
     /// Writes the processes of a running or paused container to files, by criu(8).
     ///
     /// The container is removed then, its root file system is not part of the files; with `leavesRunning` or `isPreDump` it goes on.
-    /// - Throws: `RuntimeError.Code.hostLacksFeature` without criu; `.checkpointFailed` with criu's reason, the container goes on;
+    /// - Parameters:
+    ///   - id: the container.
+    ///   - options: what is written, and where.
+    ///   - interruption: breaks it off: criu is ended, and the container goes on.
+    /// - Throws: `RuntimeError.Code.cancelled`; `RuntimeError.Code.hostLacksFeature` without criu; `.checkpointFailed` with criu's reason, the container goes on;
     ///   `.wrongState`, `.containerNotFound`, `.unsupportedField`.
-    public func checkpoint(_ id: ContainerID, _ options: CheckpointOptions) throws(RuntimeError) {
+    public func checkpoint(
+        _ id: ContainerID, _ options: CheckpointOptions, interruption: Interruption? = nil
+    ) throws(RuntimeError) {
+        if options.isLazy, options.pageServer == nil {
+            throw .invalid(
+                "page server", "is missing: what serves memory later needs a port for that", advice: "Give one (`--page-server`).")
+        }
         let (directory, record) = try record(id)
-        switch status(directory, record) {
+        let status = status(directory, record)
+        switch status {
         case .running, .paused: break
         default: throw .state(id, "container cannot be checkpointed in created or stopped state")
         }
-        let service = try CriuService.find()
+        let service = try CriuService.find(CriuPatience(limit: options.silenceLimit, interruption: interruption))
         let files = try CheckpointFiles(options, log: "dump.log", isNew: true)
         var configuration = try directory.configuration()
         // Where it lies is known; the form of the systemd driver is for who makes it.
@@ -30,6 +41,8 @@ extension CommandRuntime {
         message.set(.skipsConnectionsInFlight, options.skipsConnectionsInFlight)
         if let parent = options.parent { message.set(.parentImages, parent.string) }
         message.set(.tracksMemory, options.parent != nil || options.isPreDump)
+        if let server = options.pageServer { message.add(.pageServer, server.address, Int32(server.port)) }
+        if let descriptor = options.statusDescriptor { message.set(.statusDescriptor, Int64(descriptor.rawValue)) }
         if let freezer = freezer(record) { message.set(.freezer, freezer) }
         for mount in ExternalMount.all(of: plan) { message.add(.externalMount, mount.target, mount.target) }
         for namespace in try ExternalNamespace.all(of: plan) {
@@ -38,7 +51,18 @@ extension CommandRuntime {
         let streams = OutsideStreams(of: record.pid)
         for file in streams.files { message.set(.external, file) }
         if !options.isPreDump { try streams.write(to: files.images) }
-        let response = try service.call(CriuRequest(kind: options.isPreDump ? .preDump : .dump, options: message.message))
+        let response: CriuResponse
+        do throws(RuntimeError) {
+            response = try service.call(
+                CriuRequest(kind: options.isPreDump ? .preDump : .dump, options: message.message), log: files.log)
+        } catch {
+            // It had no time to let the processes go that it holds.
+            var error = error
+            if status == .running {
+                do throws(Errno) { try CgroupFreezer.thaw(openCgroups(record)) } catch let second { error.suppressed.append(second) }
+            }
+            throw error
+        }
         guard response.succeeded else { throw files.failure("checkpoint", response, service, id) }
         if !options.leavesRunning, !options.isPreDump { try delete(id, force: true) }
     }

@@ -9,13 +9,19 @@ extension CommandRuntime {
     ///
     /// The bundle is that of the container as it was made, with its root file system as the checkpoint left it. Standard
     /// streams from outside are replaced by those of the calling process. This process gets a mount namespace of its own.
+    /// - Parameters:
+    ///   - id: name of the container that is made.
+    ///   - options: its bundle, and what is told about its first process.
+    ///   - checkpoint: where the files are, and how they were written.
+    ///   - interruption: breaks it off; nothing of the container is left then.
     /// - Returns: the first process, a child of this one.
-    /// - Throws: as `create`, and `RuntimeError.Code.hostLacksFeature` without criu, `.checkpointFailed` with criu's reason; nothing
+    /// - Throws: as `create`, `RuntimeError.Code.cancelled`, and `RuntimeError.Code.hostLacksFeature` without criu, `.checkpointFailed` with criu's reason; nothing
     ///   of the container is left then.
     public func restore(
-        _ id: ContainerID, _ options: RuntimeCreateOptions, from checkpoint: CheckpointOptions
+        _ id: ContainerID, _ options: RuntimeCreateOptions, from checkpoint: CheckpointOptions,
+        interruption: Interruption? = nil
     ) throws(RuntimeError) -> CommandProcess {
-        let service = try CriuService.find()
+        let service = try CriuService.find(CriuPatience(limit: checkpoint.silenceLimit, interruption: interruption))
         if usesSystemd {
             throw .unsupported(
                 "linux.cgroupsPath", "a container that criu makes has no scope of systemd",
@@ -49,14 +55,17 @@ private struct Restoration {
         let cgroups: [ContainerCgroup]
         do throws(LaunchFailure) { cgroups = try RestoredCgroups.make(plan.cgroup) } catch { throw RuntimeError(error, of: plan) }
         var process: LaunchedProcess?
+        var first: Int32?
         do throws(RuntimeError) {
             let request = CriuRequest(kind: .restore, options: message(place, files, cgroups, namespaces).message)
             var terminal: SharedDescriptor?
-            let response = try service.call(request, inherited: namespaces.map { $0.1 }, keepsStreams: true) {
+            let response = try service.call(request, inherited: namespaces.map { $0.1 }, keepsStreams: true, log: files.log) {
                 (notification, descriptor) throws(RuntimeError) in
                 switch notification.notification {
                 case "orphan-pts-master": terminal = descriptor
-                case "setup-namespaces": try creation.runRuntimeHooks(notification.pid ?? 0)
+                case "setup-namespaces":
+                    first = notification.pid
+                    try creation.runRuntimeHooks(notification.pid ?? 0)
                 case "post-restore":
                     let made = try launched(notification.pid, terminal)
                     process = made
@@ -70,9 +79,10 @@ private struct Restoration {
             try creation.runtime.runPoststartHooks(creation.hooks, creation.record, process.pid)
             return CommandProcess(process, handsOverTerminal: creation.options.consoleSocket != nil)
         } catch {
-            if let process {
-                try? process.descriptor.sendSignal(SIGKILL)
-                _ = try? ReapedProcess.wait(for: .descriptor(process.descriptor.rawValue), blocking: true)
+            // A criu that was ended has left it behind; nobody has waited for it, so the number is still its own.
+            if let pid = process?.pid ?? first, pid > 0 {
+                kill(pid, SIGKILL)
+                _ = try? ReapedProcess.wait(for: .pid(pid), blocking: true)
             }
             var error = error
             do throws(Errno) { try CgroupRemoval.remove(cgroups) } catch let second { error.suppressed.append(second) }

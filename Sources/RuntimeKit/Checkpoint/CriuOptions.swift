@@ -12,6 +12,7 @@ struct CriuOptions {
         case logLevel = 9
         case logFile = 10
         case notifies = 12
+        case pageServer = 11
         case root = 13
         case parentImages = 14
         case tracksMemory = 15
@@ -27,6 +28,8 @@ struct CriuOptions {
         case emptyNamespaces = 38
         case freezer = 44
         case skipsConnectionsInFlight = 46
+        case lazyPages = 48
+        case statusDescriptor = 49
         case orphanTerminal = 50
         case securityProfile = 53
         case securityMountContext = 66
@@ -49,6 +52,7 @@ struct CriuOptions {
         message.add(field.rawValue, message: pair)
     }
 
+    /// Sets or adds a text with a number.
     mutating func add(_ field: Field, _ first: String, _ second: Int32) {
         var pair = ProtocolBuffer()
         pair.add(1, text: first)

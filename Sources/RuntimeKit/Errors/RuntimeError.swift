@@ -9,7 +9,7 @@ public struct RuntimeError: Error, Sendable {
             case unsupportedField, invalidField, hostLacksFeature, notPermitted, executableNotFound, executableNotRunnable
             case workingDirectoryUnusable, mountFailed, cgroupFailed, namespaceFailed, processSetupFailed, seccompFailed
             case resourceExhausted, diedBeforeExec, childCrashed, planRejected
-            case hookFailed, commandFailed, checkpointFailed, containerNotFound, containerExists, wrongState
+            case cancelled, hookFailed, commandFailed, checkpointFailed, containerNotFound, containerExists, wrongState
         }
         let value: Value
 
@@ -49,6 +49,8 @@ public struct RuntimeError: Error, Sendable {
         public static let commandFailed = Code(value: .commandFailed)
         /// criu did not write the container's processes to files, or not make them from these.
         public static let checkpointFailed = Code(value: .checkpointFailed)
+        /// The caller did not want it any more.
+        public static let cancelled = Code(value: .cancelled)
         /// A hook failed, so the container is not started.
         public static let hookFailed = Code(value: .hookFailed)
         /// No container of that name is under the runtime's root.

@@ -8,15 +8,22 @@ enum HostProgram {
     /// - Parameters:
     ///   - words: the path of the program, and its arguments.
     ///   - path: directories that it looks programs up in, with colons between them.
-    ///   - streams: descriptors that become 0 to 2; /dev/null for nil.
-    ///   - inherited: descriptors that it gets under their numbers.
+    ///   - streams: descriptors that become 0, 1, 2 and so on, at least three; /dev/null for nil.
+    ///   - inherited: descriptors that it gets under their numbers, which lie above those of the streams.
     /// - Returns: its process id, to be waited for.
     static func spawn(_ words: [String], path: String, streams: [CInt?], inherited: [CInt]) throws(Errno) -> pid_t {
         let null = try OwnedDescriptor.open("/dev/null", flags: O_RDWR)
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
-        for (number, source) in streams.enumerated() { posix_spawn_file_actions_adddup2(&actions, source ?? null.rawValue, CInt(number)) }
+        // Out of the way: none is overwritten before it is copied.
+        var sources: [SharedDescriptor] = []
+        for source in streams {
+            let moved = fcntl(source ?? null.rawValue, F_DUPFD_CLOEXEC, CInt(streams.count))
+            if moved < 0 { throw Errno(rawValue: errno) }
+            sources.append(SharedDescriptor(OwnedDescriptor(moved)))
+        }
+        for (number, source) in sources.enumerated() { posix_spawn_file_actions_adddup2(&actions, source.rawValue, CInt(number)) }
         // Onto themselves: that takes close-on-exec away.
         for number in inherited { posix_spawn_file_actions_adddup2(&actions, number, number) }
         var attributes = posix_spawnattr_t()
