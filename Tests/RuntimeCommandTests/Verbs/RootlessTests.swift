@@ -12,11 +12,13 @@ struct RootlessTests {
     private struct Bundle {
         let directory: FilePath
 
-        func runtime(_ words: String...) throws -> Command.Result {
+        /// - Parameter host: shell commands of root before, in a mount namespace of their own.
+        func runtime(_ words: String..., host: String = ":") throws -> Command.Result {
             // An own session keyring and the environment of a login, without XDG_RUNTIME_DIR.
             try Command(
                 [
-                    "setpriv", "--reuid=\(user)", "--regid=\(user)", "--clear-groups", directory.appending("runtime").string, "--root",
+                    "unshare", "--mount", "--propagation", "private", "sh", "-c", host + "; exec \"$@\"", "sh", "setpriv",
+                    "--reuid=\(user)", "--regid=\(user)", "--clear-groups", directory.appending("runtime").string, "--root",
                     directory.appending("state").string,
                 ] + words, environment: ["PATH": "/usr/bin:/bin"], timeout: .seconds(30)
             ).run()
@@ -79,17 +81,72 @@ struct RootlessTests {
         }
     }
 
-    /// Limits need a cgroup, which such a user has none of, unless one is delegated to it.
-    @Test(.ckrunOnly) func limitsAreRefused() async throws {
+    /// newuidmap(1) and newgidmap(1) write what /etc/subuid and /etc/subgid give the user.
+    @Test(.needsPrograms("newuidmap", "newgidmap")) func rangesOfIds() async throws {
         try await Self.with { bundle in
+            try bundle.setScript(
+                "tr -s ' ' < /proc/self/uid_map; tr -s ' ' < /proc/self/gid_map; touch /tmp/made")
+            let ranges = bundle.directory.appending("ranges")
+            try Files.write("nobody:100000:65536\n", to: ranges)
+            let host = "for f in /etc/subuid /etc/subgid; do mount --bind \(ranges) $f; done"
             try bundle.change {
                 var linux = $0["linux"] as? [String: Any] ?? [:]
-                linux["resources"] = ["pids": ["limit": 5]]
+                for name in ["uidMappings", "gidMappings"] {
+                    linux[name] = [
+                        ["containerID": 0, "hostID": Self.user, "size": 1], ["containerID": 1, "hostID": 100_000, "size": 65535],
+                    ]
+                }
                 $0["linux"] = linux
+                var root = $0["root"] as? [String: Any] ?? [:]
+                root["readonly"] = false
+                $0["root"] = root
+                var process = $0["process"] as? [String: Any] ?? [:]
+                process["user"] = ["uid": 1000, "gid": 1000]
+                $0["process"] = process
+            }
+            let result = try bundle.runtime("run", "--bundle", bundle.directory.string, "one", host: host)
+            let maps = " 0 \(Self.user) 1\n 1 100000 65535\n"
+            #expect(result.standardOutput == maps + maps, "\(result.standardError)")
+            #expect(Files.owner(bundle.directory.appending("rootfs/tmp/made")) == 100_999)
+            guard RuntimeUnderTest.isOurs else { return }
+            // Ranges of somebody else.
+            let other = try bundle.runtime("run", "--bundle", bundle.directory.string, "one", host: "\(host); echo root:1:1 > \(ranges)")
+            #expect(other.status != 0 && other.standardError.contains("/etc/subuid"), "\(other.standardError)")
+            #expect(try bundle.runtime("list", "--quiet").standardOutput == "")
+        }
+    }
+
+    /// What takes rights over the host is refused by the name of its field: limits need a cgroup, which such a user has none of, unless
+    /// one is delegated to it.
+    @Test(.ckrunOnly, arguments: ["resources", "cgroupsPath", "netDevices", "mounts", "gid", "user"])
+    func whatTakesRightsIsRefused(_ field: String) async throws {
+        try await Self.with { bundle in
+            var name = "linux." + field
+            try bundle.change {
+                var linux = $0["linux"] as? [String: Any] ?? [:]
+                var mounts = $0["mounts"] as? [[String: Any]] ?? []
+                switch field {
+                case "resources": linux["resources"] = ["pids": ["limit": 5]]
+                case "cgroupsPath": linux["cgroupsPath"] = "/one"
+                case "netDevices": linux["netDevices"] = ["nonesuch": [:]]
+                case "user":
+                    linux["namespaces"] = (linux["namespaces"] as? [[String: Any]])?.filter { $0["type"] as? String != "user" }
+                    linux["uidMappings"] = nil
+                    linux["gidMappings"] = nil
+                    name = "linux.namespaces"
+                case "gid":
+                    mounts.append(["destination": "/more", "type": "devpts", "source": "devpts", "options": ["newinstance", "gid=5"]])
+                    name = "mounts[\(mounts.count - 1)]"
+                default:
+                    mounts.append(["destination": "/more", "source": "/tmp", "options": ["bind", "idmap"]])
+                    name = "mounts[\(mounts.count - 1)]"
+                }
+                ($0["linux"], $0["mounts"]) = (linux, mounts)
             }
             let result = try bundle.runtime("run", "--bundle", bundle.directory.string, "one")
             #expect(result.status != 0)
-            #expect(result.standardError.contains("linux.resources"), "\(result.standardError)")
+            #expect(result.standardError.contains(name), "\(result.standardError)")
+            #expect(try bundle.runtime("list", "--quiet").standardOutput == "")
         }
     }
 }
