@@ -53,7 +53,7 @@ struct CheckpointOptionTests {
             #expect(refused.status == 1 && refused.standardError.contains("onnected TCP socket"), "\(refused.standardError)")
             try container.goesOn(from: container.count)
             try container.goAndReturn(["--tcp-established"], ["--tcp-established"])
-            let table = try container.bundle.runtime("exec", container.bundle.id, "/bin/sh", "-c", "cat /proc/net/tcp")
+            let table = try container.bundle.runtime("exec", container.bundle.id, "/bin/sh", "-c", "cat /proc/net/tcp /proc/net/tcp6")
             // 01 is ESTABLISHED.
             #expect(table.standardOutput.split(separator: "\n").filter { $0.contains(":1B58") && $0.contains(" 01 ") }.count == 2)
         }

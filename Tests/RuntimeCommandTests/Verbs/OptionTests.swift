@@ -140,7 +140,8 @@ struct CommandOptionTests {
         }
     }
 
-    @Test func execInACgroupBelow() async throws {
+    @Test(.differs("crun", because: "it takes one path for all hierarchies, and none of a controller's"))
+    func execInACgroupBelow() async throws {
         try await withCleanup { cleanup in
             let bundle = try CommandBundle(cleanup)
             try bundle.start()
