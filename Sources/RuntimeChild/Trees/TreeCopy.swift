@@ -68,7 +68,7 @@ enum TreeCopy {
     // MARK: extended attributes
 
     private static func copyExtendedAttributes(of source: CInt, to copy: CInt) throws(Errno) {
-        let size = unsafe ck_flistxattr(source, nil, 0)
+        let size = ck_flistxattr(source, nil, 0)
         if size == 0 || size == -Int(EOPNOTSUPP) { return }
         var list = [CChar](repeating: 0, count: try check(size))
         list.removeLast(list.count - (try check(unsafe ck_flistxattr(source, &list, list.count))))
