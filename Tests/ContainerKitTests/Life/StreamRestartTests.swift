@@ -44,7 +44,7 @@ struct StreamRestartTests {
             while !Files.exists(fixture.base.appending("is-done")) {
                 let last = restarts >= 6
                 let reader = try Self.reader(fixture, chunks: last ? nil : .random(in: 1...90))
-                #expect(try reader.wait(within: .seconds(60)) == 0, "\(String(decoding: reader.output(), as: UTF8.self))")
+                #expect(try reader.wait(within: .seconds(60)) == 0, "\(Self.text(reader))")
                 if last { break }
                 restarts += 1
             }
@@ -70,7 +70,9 @@ struct StreamRestartTests {
             }
             #expect(ends.count >= 2)
             let last = try Self.reader(fixture, chunks: nil)
-            #expect(try last.wait(within: .seconds(60)) == 0, "\(String(decoding: last.output(), as: UTF8.self))")
+            // One that was killed with the last chunk in hand has left nothing to be attached to.
+            let isOver = try last.wait(within: .seconds(60)) != 0
+            if isOver { #expect(Self.text(last).contains("the container has ended")) }
             let read = try Files.read(fixture.base.appending("read"))
             let expected = Self.expected
             var position = 0
@@ -82,7 +84,7 @@ struct StreamRestartTests {
                 #expect(expected[position...].starts(with: part), "lines are missing between \(start) and \(end)")
                 position += part.count
             }
-            #expect(position == expected.count)
+            #expect(expected.count - position <= (isOver ? 64 * 1024 : 0))
             try await fixture.engine.reattach("numbers").delete()
         }
     }
@@ -109,6 +111,10 @@ struct StreamRestartTests {
             Command(
                 [CommandLine.arguments[0], "--testing-library", "swift-testing", "--filter", "StreamReaderExample"],
                 environment: environment))
+    }
+
+    private static func text(_ reader: ChildProcess) -> String {
+        String(decoding: reader.output() + reader.errors(), as: UTF8.self)
     }
 
     private static func size(_ fixture: EngineFixture) -> Int {
