@@ -31,7 +31,7 @@ struct CommandAttackTests {
             for _ in 0..<30 where try Files.read(bundle.rootfs.appending("found")).isEmpty {
                 _ = try Command([
                     "sh", "-c", holder, "sh", path, "--root", bundle.root.string, "exec", "--preserve-fds", "7", bundle.id, "/bin/sleep",
-                    "0.1",
+                    "1",
                 ]).run()
             }
             #expect(String(decoding: try Files.read(bundle.rootfs.appending("found")), as: UTF8.self) == "secret of the host")

@@ -51,8 +51,13 @@ struct InterruptedCheckpointTests {
             if verb == "checkpoint" { try bundle.start() }
             let words = [verb, "--image-path", bundle.directory.string] + (verb == "restore" ? ["--bundle", bundle.directory.string] : [])
             let process = try ChildProcess(command(bundle, words + [bundle.id]))
-            for _ in 0..<3000 where !isWaiting(process.pid) { usleep(10_000) }
-            try #require(isWaiting(process.pid))
+            var isThere = false
+            for _ in 0..<3000 {
+                isThere = isWaiting(process.pid)
+                if isThere { break }
+                usleep(10_000)
+            }
+            try #require(isThere)
             let begin = ContinuousClock.now
             kill(process.pid, SIGTERM)
             #expect(try process.wait(within: .seconds(20)) == 1)

@@ -14,10 +14,12 @@ struct RootlessTests {
 
         /// - Parameter host: shell commands of root before, in a mount namespace of their own.
         func runtime(_ words: String..., host: String = ":") throws -> Command.Result {
+            // By its path: a shell that has a setpriv built in would take that.
+            let setpriv = try #require(Command.find("setpriv"))
             // An own session keyring and the environment of a login, without XDG_RUNTIME_DIR.
-            try Command(
+            return try Command(
                 [
-                    "unshare", "--mount", "--propagation", "private", "sh", "-c", host + "; exec \"$@\"", "sh", "setpriv",
+                    "unshare", "--mount", "--propagation", "private", "sh", "-c", host + "; exec \"$@\"", "sh", setpriv,
                     "--reuid=\(user)", "--regid=\(user)", "--clear-groups", directory.appending("runtime").string, "--root",
                     directory.appending("state").string,
                 ] + words, environment: ["PATH": "/usr/bin:/bin"], timeout: .seconds(30)
