@@ -10,6 +10,8 @@ extension OwnedDescriptor {
         for signal in signals { sigaddset(&mask, signal) }
         let result = pthread_sigmask(SIG_BLOCK, &mask, nil)
         if result != 0 { throw Errno(rawValue: result) }
-        return OwnedDescriptor(CInt(try check(Int(signalfd(-1, &mask, CInt(SFD_CLOEXEC) | CInt(SFD_NONBLOCK))))))
+        let descriptor = signalfd(-1, &mask, CInt(SFD_CLOEXEC) | CInt(SFD_NONBLOCK))
+        guard descriptor >= 0 else { throw Errno(rawValue: errno) }
+        return OwnedDescriptor(descriptor)
     }
 }

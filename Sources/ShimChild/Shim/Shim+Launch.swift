@@ -49,13 +49,7 @@ extension Shim {
         let directory = try ShimDirectory(request)
         self.directory = directory
         if request.isAttachable { listener = SharedDescriptor(try directory.listen()) }
-        var mask = sigset_t()
-        unsafe sigemptyset(&mask)
-        unsafe sigaddset(&mask, SIGCHLD)
-        unsafe sigprocmask(SIG_BLOCK, &mask, nil)
-        let descriptor = unsafe signalfd(-1, &mask, CInt(SFD_CLOEXEC) | CInt(SFD_NONBLOCK))
-        guard descriptor >= 0 else { throw .tooManyOpenFiles }
-        childSignal = SharedDescriptor(OwnedDescriptor(descriptor))
+        childSignal = SharedDescriptor(try .blockedSignals([SIGCHLD]))
     }
 
     private func adopt(_ container: LaunchedContainer, _ held: ShimStreams) {

@@ -23,13 +23,7 @@ struct SpawnerLoop: ~Copyable {
 
     init(control: consuming OwnedDescriptor) throws(Errno) {
         self.control = control
-        var mask = sigset_t()
-        unsafe sigemptyset(&mask)
-        unsafe sigaddset(&mask, SIGCHLD)
-        unsafe sigprocmask(SIG_BLOCK, &mask, nil)
-        let descriptor = unsafe signalfd(-1, &mask, CInt(SFD_CLOEXEC) | CInt(SFD_NONBLOCK))
-        guard descriptor >= 0 else { throw .tooManyOpenFiles }
-        childSignal = OwnedDescriptor(descriptor)
+        childSignal = try .blockedSignals([SIGCHLD])
         ownPidNamespace = Self.pidNamespaceToReturnTo()
     }
 
