@@ -16,7 +16,7 @@ struct LineTests {
             var last = ""
             for try await line in container.standardOutput.lines {
                 if line == "last" {
-                    last = line
+                    last = String(line)
                     continue
                 }
                 let zeros = max(1, number % 200)
@@ -36,7 +36,7 @@ struct LineTests {
             let script = "printf 'a\\r\\n\\r\\n\\nb\\rc\\n'; busybox awk 'BEGIN { for (i = 0; i < 30000; i++) printf \"%0100d\", 0 }'"
             let container = try await fixture.launch(["/bin/sh", "-c", script])
             var lines: [String] = []
-            for try await line in container.standardOutput.lines { lines.append(line) }
+            for try await line in container.standardOutput.lines { lines.append(String(line)) }
             #expect(Array(lines.prefix(4)) == ["a", "", "", "b\rc"])
             #expect(lines.dropFirst(4).reduce(0) { $0 + $1.utf8.count } == 3_000_000)
             #expect(lines.count > 5)

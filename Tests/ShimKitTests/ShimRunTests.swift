@@ -52,7 +52,7 @@ struct ShimRunTests {
         try await ShimFixture.with { fixture in
             let container = try await fixture.launch(["/bin/sh", "-c", "printf 'one\\ntwo\\r\\n\\nlast'"])
             var lines: [String] = []
-            for try await line in container.standardOutput.lines { lines.append(line) }
+            for try await line in container.standardOutput.lines { lines.append(String(line)) }
             #expect(lines == ["one", "two", "", "last"])
             try await container.waitUntilRemoved()
         }

@@ -26,10 +26,11 @@ struct StreamMeasurement {
             let begun = ContinuousClock.now
             try await container.standardInput?.write("\n")
             if form == "lines" {
-                for try await line in container.standardOutput.lines {
-                    var line = line
-                    line.withUTF8 { hash.update(UnsafeRawBufferPointer($0)) }
-                    count += line.utf8.count + 1
+                for try await var line in container.standardOutput.lines {
+                    line.withUTF8 {
+                        hash.update(UnsafeRawBufferPointer($0))
+                        count += $0.count + 1
+                    }
                     if count >= bytes { break }
                 }
             } else {
@@ -43,7 +44,7 @@ struct StreamMeasurement {
         }
     }
 
-    /// The same writer on the host and read(2) in a loop: nothing can be faster.
+    /// The same writer on the host and read(2) in a loop.
     private static func pipe(_ block: FilePath, _ bytes: Int) throws -> Double {
         var ends: [Int32] = [0, 0]
         guard Glibc.pipe(&ends) == 0 else { throw BenchmarkError("there is no pipe") }

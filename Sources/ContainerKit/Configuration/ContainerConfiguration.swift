@@ -176,7 +176,7 @@ extension ContainerConfiguration {
         case automatic
         /// Kept in memory up to a number of bytes a stream, and handed out with the result: only with `run`.
         case collect(limit: Int)
-        /// Read from `Container.standardOutput` and `standardError`. What is not read stops the container after 64 KiB.
+        /// Read from `Container.standardOutput` and `standardError`. What is not read stops the container when its pipe is full.
         case stream
         /// Both streams into one append-only file; nil is a file in the container's own directory, which goes with it.
         /// It belongs to the container's user, unless something stood in it before.

@@ -6,8 +6,8 @@ public import SystemPackage
 
 /// A container of this engine.
 ///
-/// Its streams are pulled: what nobody reads stops the container once a pipe is full (64 KiB). Take `Output.file` or `.discard` where
-/// nobody reads. `ready(_:within:)` reads meanwhile, and loses nothing for who reads later.
+/// Its streams are pulled: what nobody reads stops the container once a pipe is full (64 KiB; 256 where a reader was busy). Take
+/// `Output.file` or `.discard` where nobody reads. `ready(_:within:)` reads meanwhile, and loses nothing for who reads later.
 public final class Container: Sendable {
     /// Its name.
     public let id: ContainerID

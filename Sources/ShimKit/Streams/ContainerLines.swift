@@ -1,8 +1,9 @@
-internal import Glibc
-
 /// The output of a process, line by line.
+///
+/// A line is a slice of all that was read at once, so that it costs no memory of its own. `String(line)` makes one that can be kept: a slice
+/// keeps the other lines alive too, 256 KiB at most.
 public struct ContainerLines: AsyncSequence, Sendable {
-    public typealias Element = String
+    public typealias Element = Substring
 
     /// A line longer than this, in bytes, is handed out in pieces.
     static let longestLine = 1 << 20
@@ -11,72 +12,63 @@ public struct ContainerLines: AsyncSequence, Sendable {
     init(_ output: ContainerOutput) { self.output = output }
 
     public struct AsyncIterator: AsyncIteratorProtocol {
-        var chunks: ContainerOutput.AsyncIterator
-        /// What was read and not handed out begins at `position`: the chunk as it came, unless a line crosses its end.
-        private var buffer: [UInt8] = []
-        private var position = 0
+        private var chunks: ContainerOutput.AsyncIterator
+        /// The beginning of a line that ends in a chunk to come.
+        private var beginning: [UInt8] = []
+        private var lines = ChunkLines()
         private var hasEnded = false
 
         /// What was read and not handed out: a program that gives its place to another keeps this with what it has counted.
-        public var remainder: [UInt8] { Array(buffer[position...]) }
+        public var remainder: [UInt8] { beginning + lines.rest }
 
         init(_ chunks: ContainerOutput.AsyncIterator) { self.chunks = chunks }
 
         /// The next line; nil at the end. A last line without a terminator counts.
-        public mutating func next(isolation actor: isolated (any Actor)? = #isolation) async throws -> String? {
-            if let line = lineInBuffer(from: position) { return line }
-            return try await lineAcrossChunks(isolation: actor)
+        ///
+        /// It runs where its caller does, and a line that has been read already is handed out by code in the caller: no executor is asked.
+        /// - Throws: `CancellationError`, or `ShimError` when reading fails.
+        @inlinable
+        public nonisolated(nonsending) mutating func next(isolation actor: (any Actor)? = #isolation) async throws -> Substring? {
+            if let line = nextInChunk() { return line }
+            return try await nextAcrossChunks()
         }
 
         /// A line that has been read already.
-        private mutating func lineInBuffer(from searched: Int) -> String? {
-            guard let end = Self.lineFeed(in: buffer, from: searched) else { return nil }
-            defer { position = end + 1 }
-            return Self.text(buffer, position, end)
-        }
+        @usableFromInline mutating func nextInChunk() -> Substring? { lines.next() }
 
-        private mutating func lineAcrossChunks(isolation actor: isolated (any Actor)?) async throws -> String? {
-            var searched = buffer.count
+        @usableFromInline nonisolated(nonsending) mutating func nextAcrossChunks() async throws -> Substring? {
             while true {
-                if let line = lineInBuffer(from: searched) { return line }
-                searched = buffer.count
-                if hasEnded || buffer.count - position >= ContainerLines.longestLine {
-                    defer { position = buffer.count }
-                    return position == buffer.count ? nil : Self.text(buffer, position, buffer.count)
-                }
-                guard let chunk = try await chunks.next(isolation: actor) else {
+                beginning += lines.takeRest()
+                if hasEnded || beginning.count >= ContainerLines.longestLine { return beginning.isEmpty ? nil : takeBeginning() }
+                guard let chunk = try await chunks.next() else {
                     hasEnded = true
                     continue
                 }
-                if position == buffer.count {
-                    // Nothing is left over: no byte is moved.
-                    (buffer, position, searched) = (chunk, 0, 0)
-                } else {
-                    if position > 0 {
-                        buffer.removeFirst(position)
-                        (searched, position) = (searched - position, 0)
+                guard let line = lines.begin(chunk, after: &beginning) else { continue }
+                return line
+            }
+        }
+
+        /// All of a last line; of the piece of a long one as much as ends with a character.
+        private mutating func takeBeginning() -> Substring {
+            let end = hasEnded ? beginning.count : Self.endOfCharacters(in: beginning)
+            defer { beginning.removeFirst(end) }
+            return Substring(String(decoding: beginning[..<end], as: UTF8.self))
+        }
+
+        /// Where the last character ends whose bytes are all there.
+        private static func endOfCharacters(in bytes: [UInt8]) -> Int {
+            for (index, byte) in bytes.enumerated().suffix(3).reversed() where byte & 0xC0 != 0x80 {
+                let length =
+                    switch byte {
+                    case 0xF0...: 4
+                    case 0xE0...: 3
+                    case 0xC0...: 2
+                    default: 1
                     }
-                    buffer.append(contentsOf: chunk)
-                }
+                return index + length > bytes.count ? index : bytes.count
             }
-        }
-
-        /// By memchr(3), many bytes at a time.
-        private static func lineFeed(in buffer: [UInt8], from start: Int) -> Int? {
-            buffer.withUnsafeBytes { bytes in
-                guard start < bytes.count, let base = bytes.baseAddress,
-                    let found = memchr(base + start, CInt(UInt8(ascii: "\n")), bytes.count - start)
-                else { return nil }
-                return UnsafeRawPointer(found) - base
-            }
-        }
-
-        /// A carriage return before the line feed is a terminal's and goes too.
-        private static func text(_ buffer: [UInt8], _ start: Int, _ end: Int) -> String {
-            buffer.withUnsafeBytes { bytes in
-                let end = end > start && bytes[end - 1] == UInt8(ascii: "\r") ? end - 1 : end
-                return String(decoding: UnsafeRawBufferPointer(rebasing: bytes[start..<end]), as: UTF8.self)
-            }
+            return bytes.count
         }
     }
 

@@ -5,8 +5,8 @@ internal import SystemPackage
 
 /// Standard output or standard error of a process, as an asynchronous sequence of chunks of bytes.
 ///
-/// It is pulled: a process that writes more than the pipe holds waits until it is read. One task reads; a second
-/// iterator continues where the first stopped.
+/// It is pulled: a process that writes more than the pipe holds (64 KiB, and 256 KiB while a reader takes all of it at once) waits until it
+/// is read. One task reads; a second iterator continues where the first stopped.
 public struct ContainerOutput: AsyncSequence, Sendable {
     public typealias Element = [UInt8]
 
@@ -22,10 +22,10 @@ public struct ContainerOutput: AsyncSequence, Sendable {
     public struct AsyncIterator: AsyncIteratorProtocol {
         let reader: OutputReader?
 
-        /// The next chunk, at most 64 KiB; nil at the end.
+        /// The next chunk, at most 256 KiB; nil at the end. It runs where its caller does.
         /// - Throws: `CancellationError`, or `ShimError` when reading fails.
-        public mutating func next(isolation actor: isolated (any Actor)? = #isolation) async throws -> [UInt8]? {
-            try await reader?.read(isolation: actor)
+        public nonisolated(nonsending) mutating func next(isolation actor: (any Actor)? = #isolation) async throws -> [UInt8]? {
+            try await reader?.read()
         }
     }
 
@@ -74,49 +74,4 @@ public struct ContainerOutput: AsyncSequence, Sendable {
 
     /// Gives chunks back that were read by the way: the next reader gets them first. Nobody reads meanwhile.
     package func unread(_ chunks: [[UInt8]]) { reader?.unread(chunks) }
-}
-
-/// Reads a pipe or a pty master as it becomes ready.
-final class OutputReader: Sendable {
-    private static let chunk = 64 * 1024
-    let descriptor: SharedDescriptor
-    private let readiness: Readiness
-    /// Chunks that a reader gave back, the first to be read again first.
-    private let returned = Mutex<[[UInt8]]>([])
-    private let revoked = Mutex<ShimError?>(nil)
-
-    init(_ descriptor: SharedDescriptor, reactor: Reactor) {
-        self.descriptor = descriptor
-        readiness = Readiness(descriptor, writing: false, reactor: reactor)
-    }
-
-    func unread(_ chunks: [[UInt8]]) { returned.withLock { $0.insert(contentsOf: chunks, at: 0) } }
-
-    /// The stream is somebody else's: this program reads no further.
-    func revoke(_ error: ShimError) {
-        revoked.withLock { $0 = error }
-        readiness.interrupt()
-    }
-
-    /// - Returns: nil at the end.
-    func read(isolation actor: isolated (any Actor)? = #isolation) async throws -> [UInt8]? {
-        if let chunk = returned.withLock({ $0.isEmpty ? nil : $0.removeFirst() }) { return chunk }
-        while true {
-            if let error = revoked.withLock({ $0 }) { throw error }
-            var result = 0
-            let bytes = [UInt8](unsafeUninitializedCapacity: Self.chunk) { buffer, count in
-                result = ck_read(descriptor.rawValue, buffer.baseAddress, buffer.count)
-                count = Swift.max(0, result)
-            }
-            switch result {
-            case 1...: return bytes
-            // A pty master whose last slave was closed says EIO: the end.
-            case 0, -Int(EIO): return nil
-            case -Int(EINTR): continue
-            case -Int(EAGAIN): try await readiness.wait()
-            default:
-                throw ShimError(.streamFailed, errno: Errno(rawValue: CInt(-result)), "cannot read the output of the process")
-            }
-        }
-    }
 }

@@ -49,7 +49,7 @@ struct AttachTests {
             }
             var lines: [String] = []
             var iterator = container.standardOutput.lines.makeAsyncIterator()
-            while lines.count < 1000, let line = try await iterator.next() { lines.append(line) }
+            while lines.count < 1000, let line = try await iterator.next() { lines.append(String(line)) }
             var rest = iterator.remainder
             container.detach()
             for round in 0..<3 {

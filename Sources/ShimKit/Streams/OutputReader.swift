@@ -1,0 +1,95 @@
+internal import CLinux
+internal import LinuxSystem
+internal import Synchronization
+internal import SystemPackage
+
+/// Reads a pipe or a pty master as it becomes ready.
+final class OutputReader: Sendable {
+    let descriptor: SharedDescriptor
+    private let readiness: Readiness
+    /// Its lock is never contended, but by a reader of another program that takes over.
+    private let state = Mutex(State())
+
+    private struct State {
+        /// Chunks that a reader gave back, the first to be read again first.
+        var returned: [[UInt8]] = []
+        var revoked: ShimError?
+        var size = ReadSize()
+        var pipe = Pipe.asFound
+    }
+
+    private enum Pipe {
+        case asFound
+        /// It held `capacity` bytes before.
+        case widened(capacity: Int)
+        /// No pipe, or the user has too many wide ones.
+        case fixed
+    }
+
+    init(_ descriptor: SharedDescriptor, reactor: Reactor) {
+        self.descriptor = descriptor
+        readiness = Readiness(descriptor, writing: false, reactor: reactor)
+    }
+
+    func unread(_ chunks: [[UInt8]]) { state.withLock { $0.returned.insert(contentsOf: chunks, at: 0) } }
+
+    /// The stream is somebody else's: this program reads no further.
+    func revoke(_ error: ShimError) {
+        state.withLock { $0.revoked = error }
+        readiness.interrupt()
+    }
+
+    /// - Returns: nil at the end.
+    func read() async throws -> [UInt8]? {
+        while true {
+            let (chunk, error, size) = state.withLock { state in
+                (state.returned.isEmpty ? nil : state.returned.removeFirst(), state.revoked, state.size.bytes)
+            }
+            if let chunk { return chunk }
+            if let error { throw error }
+            var result = 0
+            let bytes = [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
+                result = ck_read(descriptor.rawValue, buffer.baseAddress, size)
+                count = Swift.max(0, result)
+            }
+            switch result {
+            case 1...:
+                adapt(to: result)
+                return bytes
+            // A pty master whose last slave was closed says EIO: the end.
+            case 0, -Int(EIO): return nil
+            case -Int(EINTR): continue
+            case -Int(EAGAIN):
+                narrow()
+                try await readiness.wait()
+            default:
+                throw ShimError(.streamFailed, errno: Errno(rawValue: CInt(-result)), "cannot read the output of the process")
+            }
+        }
+    }
+
+    private func adapt(to count: Int) {
+        state.withLock { state in
+            guard state.size.adapt(to: count) else { return }
+            if case .asFound = state.pipe { state.pipe = widen() }
+            if case .widened = state.pipe { state.size.widened() }
+        }
+    }
+
+    private func widen() -> Pipe {
+        let capacity = ck_fcntl(descriptor.rawValue, F_GETPIPE_SZ, 0)
+        guard capacity > 0,
+            capacity >= ReadSize.widePipe || ck_fcntl(descriptor.rawValue, F_SETPIPE_SZ, ReadSize.widePipe) > 0
+        else { return .fixed }
+        return .widened(capacity: capacity)
+    }
+
+    /// Gives the room back that a burst took, once the pipe is empty and the burst is over.
+    private func narrow() {
+        state.withLock { state in
+            guard case .widened(let capacity) = state.pipe, state.size.fitsPipe else { return }
+            // Refused where the process has filled it meanwhile: it stays wide until the next pause.
+            if capacity >= ReadSize.widePipe || ck_fcntl(descriptor.rawValue, F_SETPIPE_SZ, capacity) > 0 { state.pipe = .asFound }
+        }
+    }
+}
