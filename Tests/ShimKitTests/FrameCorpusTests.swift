@@ -40,6 +40,8 @@ struct FrameCorpusTests {
         ("close-input", .closeInput(process: 3)), ("pause", .pause), ("resume", .resume), ("state", .state), ("delete", .delete),
     ].map { (name: String, command: ShimCommand) in
         Frame(name: "command-\(name)", bytes: command.encode(id: 99)) {
+            let answer = ShimEvent.reply(id: 3, .unknown(kind: 200, payload: [1, 2, 3]))
+            #expect(try ShimEvent(decoding: answer.encode()) == answer)
             let (id, command) = try ShimCommand.decode($0)
             return command.encode(id: id)
         }
@@ -94,6 +96,8 @@ struct FrameCorpusTests {
             Frame(version: "0.2", name: "event-\(name)", bytes: event.encode(), added: added) { try ShimEvent(decoding: $0).encode() }
         } + [
             Frame(version: "0.2", name: "command-forbid-restart", bytes: ShimCommand.forbidRestart.encode(id: 99)) {
+                let answer = ShimEvent.reply(id: 3, .unknown(kind: 200, payload: [1, 2, 3]))
+                #expect(try ShimEvent(decoding: answer.encode()) == answer)
                 let (id, command) = try ShimCommand.decode($0)
                 return command.encode(id: id)
             },
@@ -157,6 +161,8 @@ struct FrameCorpusTests {
     @Test func unknownKindsArePassedOver() throws {
         let event = ShimEvent.unknown(kind: 200, payload: [1, 2, 3])
         #expect(try ShimEvent(decoding: event.encode()) == event)
+        let answer = ShimEvent.reply(id: 3, .unknown(kind: 200, payload: [1, 2, 3]))
+        #expect(try ShimEvent(decoding: answer.encode()) == answer)
         let (id, command) = try ShimCommand.decode(ShimCommand.unknown(kind: 200, payload: []).encode(id: 7))
         #expect(id == 7)
         #expect(command == .unknown(kind: 200, payload: []))

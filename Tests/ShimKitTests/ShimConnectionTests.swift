@@ -54,6 +54,24 @@ import Testing
         #expect(events == [unknown, Self.last])
     }
 
+    /// Nor does an answer of a kind that this program does not know.
+    @Test func anUnknownAnswerIsAnAnswer() async throws {
+        let unknown = ShimReply.unknown(kind: 250, payload: [1, 2, 3])
+        let events = try await Self.events { connection, far in
+            let asking = Task { try await connection.ask(.pause)?.0 }
+            var command: [UInt8]?
+            while command == nil {
+                try await Task.sleep(for: .milliseconds(1))
+                command = try? far.withDescriptor { (socket) throws(Errno) in try socket.receive(nonBlocking: true)?.bytes }
+            }
+            #expect(try ShimCommand.decode(#require(command)).command == .pause)
+            try far.withDescriptor { (socket) throws(Errno) in try socket.send(ShimEvent.reply(id: 1, unknown).encode()) }
+            #expect(try await asking.value == unknown)
+            try far.withDescriptor { (socket) throws(Errno) in try socket.send(Self.last.encode()) }
+        }
+        #expect(events == [Self.last])
+    }
+
     /// What makes no sense at all ends the connection.
     @Test func nonsenseEndsIt() async throws {
         let events = try await Self.events { _, far in

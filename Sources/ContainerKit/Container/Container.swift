@@ -24,6 +24,7 @@ public final class Container: Sendable {
     let logOptions: LogOptions?
     let hub = EventHub()
     let health: HealthMonitor?
+    let restartWatch: RestartWatch?
     private let input: StandardInputFeed
 
     init(
@@ -37,6 +38,7 @@ public final class Container: Sendable {
         logFile = record?.log.map { FilePath($0) }
         logOptions = record?.logOptions
         health = record?.healthCheck.flatMap { HealthMonitor($0) }
+        restartWatch = record?.startDeadline.flatMap { RestartWatch($0) }
         self.stopSignal = stopSignal
         self.gracePeriod = gracePeriod
         self.input = input
@@ -100,6 +102,7 @@ public final class Container: Sendable {
     public func delete() async throws(ContainerError) {
         input.cancel()
         health?.end()
+        restartWatch?.end()
         engine.forget(supervised)
         try await translated { () throws(ShimError) in try await supervised.delete() }
     }
@@ -107,6 +110,7 @@ public final class Container: Sendable {
     /// Lets a durable container go on without this program. A throwaway one ends.
     public func detach() {
         health?.end()
+        restartWatch?.end()
         engine.forget(supervised)
         supervised.close()
     }

@@ -44,11 +44,7 @@ extension Container {
         let outcome = await withTaskGroup(of: Result<Wait, any Error>.self) { group in
             group.addTask {
                 await Result {
-                    switch strategy.kind {
-                    case .listening(let port): try await self.pollConnection(port)
-                    case .command(let command): try await self.pollCommand(command)
-                    case .logLine: try await tail.waitForMatch()
-                    }
+                    if strategy.text == nil { try await self.poll(strategy) } else { try await tail.waitForMatch() }
                     return .ready
                 }
             }
@@ -104,6 +100,15 @@ extension Container {
             advice: lines.isEmpty ? "It wrote nothing." : "Its last lines:\n\(lines)")
     }
 
+    /// Asks until it is so; not for a line.
+    func poll(_ strategy: ReadyStrategy) async throws {
+        switch strategy.kind {
+        case .listening(let port): try await pollConnection(port)
+        case .command(let command): try await pollCommand(command)
+        case .logLine: preconditionFailure("a line is waited for by who reads")
+        }
+    }
+
     private func pollConnection(_ port: UInt16) async throws {
         var pause = Duration.milliseconds(2)
         while true {
@@ -112,7 +117,7 @@ extension Container {
                 connection.close()
                 return
             } catch {
-                if error.code != .connectionRefused && error.code != .ioFailed { try await Self.forever(error) }
+                if ![.connectionRefused, .ioFailed].contains(error.code) && !error.isBetweenStarts { throw error.scoped }
             }
             try await Task.sleep(for: pause)
             pause = min(pause * 2, .milliseconds(50))
@@ -124,19 +129,16 @@ extension Container {
         while true {
             do {
                 if try await exec(command).status.isSuccess { return }
-            } catch let error as ContainerError where error.code == .notRunning || error.code == .supervisorLost {
-                try await Self.forever(error)
-            }
+            } catch let error as ContainerError where error.isBetweenStarts {}
             try await Task.sleep(for: pause)
             pause = min(pause * 2, .milliseconds(250))
         }
     }
+}
 
-    /// The container has ended: that is told by its end, with the status.
-    private static func forever(_ error: ContainerError) async throws {
-        if error.code != .notRunning && error.code != .supervisorLost { throw error.scoped }
-        try await Task.sleep(for: .seconds(3600))
-    }
+extension ContainerError {
+    /// It has ended, which its end tells, with the status; or it will be started again, and is asked again.
+    fileprivate var isBetweenStarts: Bool { code == .notRunning || code == .supervisorLost }
 }
 
 extension ReadyStrategy {

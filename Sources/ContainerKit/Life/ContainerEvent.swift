@@ -72,15 +72,19 @@ extension Container {
     func beginHealthChecks() { health?.begin(self) }
 
     func observe() {
-        supervised.observe { [weak hub] event in
-            guard let hub else { return }
+        supervised.observe { [weak self] event in
+            guard let self else { return }
             switch event {
-            case .started(let pid): hub.send(.started(pid: pid))
+            case .started(let pid):
+                restartWatch?.started(self)
+                hub.send(.started(pid: pid))
             case .exited(let exit):
+                restartWatch?.end()
                 if exit.status == .outOfMemory { hub.send(.outOfMemory) }
                 hub.send(.exited(exit))
                 hub.finish()
             case .restarting(let count, let exit):
+                restartWatch?.restarting()
                 if exit.status == .outOfMemory { hub.send(.outOfMemory) }
                 hub.send(.restarted(count: count, after: exit))
             case .paused: hub.send(.paused)

@@ -2,7 +2,8 @@
 ///
 /// Every start that a program asks for is held to it: `start`, `withContainer`, `restart`, and the starts with which an engine that opens
 /// its root carries out a restart policy. One that is not ready in time is killed with everything in it and is not started again by its
-/// policy. Starts that its supervisor makes by itself are not measured: a health check watches those.
+/// policy. Starts that its supervisor makes by itself are held to it by every program that holds the container then, unless a line of the
+/// output is what has to be there: a health check watches those.
 public struct StartDeadline: Sendable, Hashable, Codable {
     /// What has to be so.
     public var ready: ReadyStrategy

@@ -121,6 +121,8 @@ package enum ShimReply: Sendable, Hashable {
     /// exec and attach.
     case streams(pid: Int32, StreamEnds)
     case state(ShimState, pid: Int32)
+    /// Of a newer shim, which has more answers: the command was carried out or not.
+    case unknown(kind: UInt8, payload: [UInt8])
 
     func encode(_ writer: inout FrameWriter) {
         switch self {
@@ -145,6 +147,9 @@ package enum ShimReply: Sendable, Hashable {
             writer.append(UInt8(6))
             writer.append(state.rawValue)
             writer.append(pid)
+        case .unknown(let kind, let payload):
+            writer.append(kind)
+            for byte in payload { writer.append(byte) }
         }
     }
 
@@ -157,7 +162,7 @@ package enum ShimReply: Sendable, Hashable {
         case 4: self = .launchFailed(try LaunchFailure(&reader))
         case 5: self = .streams(pid: try reader.read(), StreamEnds(rawValue: try reader.read()))
         case 6: self = .state(try ShimState(&reader), pid: try reader.read())
-        default: throw .invalidValue
+        case let kind: self = .unknown(kind: kind, payload: reader.readRest())
         }
     }
 }

@@ -388,6 +388,9 @@ package final class SupervisedContainer: Sendable {
         case .failed(let errno): ShimError(.commandFailed, container: id, errno: errno, "\(operation) failed")
         case .busy(let holder): ShimError(.busy, container: id, "its streams are read by process \(holder)")
         case .wrongState(let state): ShimError(.wrongState, container: id, "\(operation) is not possible while it is \(state)")
+        case .unknown:
+            ShimError(
+                .incompatibleVersion, container: id, "its shim is of a newer version, which answered \(operation) in a way of its own")
         default: ShimError(.commandFailed, container: id, errno: Errno(rawValue: EPROTO), "\(operation) was answered out of turn")
         }
     }

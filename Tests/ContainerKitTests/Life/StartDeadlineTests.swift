@@ -85,6 +85,58 @@ struct StartDeadlineTests {
         }
     }
 
+    /// A restart that the supervisor makes is measured by the program that holds the container; one that ends before it is ready goes on being
+    /// started by its policy.
+    @Test func aRestartByItsPolicyIsHeldToIt() async throws {
+        try await EngineFixture.with { fixture in
+            let image = try await fixture.busybox()
+            let container = try await fixture.engine.start(image) {
+                $0.restart = .always
+                $0.output = .file(nil)
+                $0.startDeadline = StartDeadline(.command(["test", "-e", "/up"]), within: .seconds(2))
+                $0.command = [
+                    "sh", "-c",
+                    """
+                    n=$(cat /n 2>/dev/null || echo 0); echo $((n + 1)) > /n
+                    case $n in
+                    0) touch /up; while ! test -e /go; do sleep 0.02; done; rm /up; exit 3;;
+                    1|2) exit 4;;
+                    *) exec sleep 1000;;
+                    esac
+                    """,
+                ]
+            }
+            let events = container.events
+            try await container.exec(["touch", "/go"])
+            var restarts = 0
+            for await event in events {
+                if case .restarted(let count, _) = event { restarts = count }
+            }
+            #expect(restarts == 3)
+            #expect(try await container.wait() == .signaled(.kill))
+            try await container.delete()
+        }
+    }
+
+    /// One that is ready again in time runs on.
+    @Test func aRestartByItsPolicyThatIsReadyRunsOn() async throws {
+        try await EngineFixture.with { fixture in
+            let image = try await fixture.busybox()
+            let container = try await fixture.engine.start(image) {
+                $0.restart = .always
+                $0.output = .file(nil)
+                $0.startDeadline = StartDeadline(.command(["test", "-e", "/up"]), within: .seconds(1))
+                $0.command = ["sh", "-c", "touch /up; while ! test -e /go; do sleep 0.02; done; rm /go; exit 3"]
+            }
+            try await container.exec(["touch", "/go"])
+            var events = container.events.makeAsyncIterator()
+            while let event = await events.next() { if case .started = event { break } }
+            try await Task.sleep(for: .milliseconds(1500))
+            #expect(container.exit == nil)
+            try await container.delete()
+        }
+    }
+
     @Test func whatCannotBeMetIsRefused() async throws {
         try await EngineFixture.with { fixture in
             func refused(_ configure: (inout ContainerConfiguration) -> Void) async {
