@@ -16,6 +16,12 @@ def rollup(pids):
     return pss, dirty
 
 
+def page_tables(pids):
+    """KiB of page tables of some processes together. See: man 5 proc_pid_status."""
+    lines = [line.split() for pid in pids for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines()]
+    return sum(int(words[1]) for words in lines if words[:1] == ["VmPTE:"])
+
+
 def named(text, parent=None):
     """Processes whose program is called so."""
     found = []

@@ -1,11 +1,11 @@
-"""shim-pss and shim-private-dirty: what the supervisors of N containers cost, spawner included, divided by N; and the one that is left when
-its program and the spawner have ended. Peers: conmon of Podman, containerd-shim of containerd, ten of each."""
+"""shim-pss, shim-private-dirty and shim-page-tables: what the supervisors of N containers cost, spawner included, divided by N; and the one
+that is left when its program and the spawner have ended. Peers: conmon of Podman, containerd-shim of containerd, ten of each."""
 import os
 import signal
 import subprocess
 
 import peers
-from memory import named, rollup, settle
+from memory import named, page_tables, rollup, settle
 from ours import name
 from rows import row
 
@@ -13,12 +13,13 @@ PEERS = 10
 
 
 def measure(setting):
-    pss, dirty = [], []
+    pss, dirty, tables = [], [], []
 
     def add(subject, pids, count):
         shared, private = rollup(pids)
         pss.append(row("shim-pss", subject, "KiB", [shared / count]))
         dirty.append(row("shim-private-dirty", subject, "KiB", [private / count]))
+        tables.append(row("shim-page-tables", subject, "KiB", [page_tables(pids) / count]))
 
     ours = setting.ours("memory")
     running = 0
@@ -57,4 +58,4 @@ def measure(setting):
             containerd.start(f"memory-{number}", ["sleep", "1000000"])
         settle()
         add(f"containerd-shim, N = {PEERS}", containerd.supervisors(), PEERS)
-    return pss + dirty
+    return pss + dirty + tables
