@@ -117,7 +117,7 @@ struct TarFuzzTests {
             try Files.write("sentinel", to: outside.appending("a"))
             let before = try TreeListing.of(outside)
             var (tried, kept) = (0, 0)
-            try FuzzRun.run("stacks of archives") { seed in
+            try FuzzRun.run("stacks of archives", atLeast: 30) { seed in
                 var random = SeededGenerator(seed)
                 try TestDirectory.create(directory.appending("bench"))
                 let bench = try LayerBench(directory.appending("bench"))
@@ -156,7 +156,7 @@ struct TarFuzzTests {
     @Test func `a layer that is settled shows what one in order shows`() async throws {
         try await TestDirectory.with("fuzz", in: TestDirectory.memory) { directory in
             var compared = 0
-            try FuzzRun.run("settled stacks") { seed in
+            try FuzzRun.run("settled stacks", atLeast: 30) { seed in
                 var random = SeededGenerator(seed)
                 for name in ["order", "settled"] { try TestDirectory.create(directory.appending(name)) }
                 let inOrder = try LayerBench(directory.appending("order"))
