@@ -50,6 +50,28 @@ struct SpawnerTests {
         }
     }
 
+    /// One signal tells of all of them.
+    @Test func allThatEndAtOnceAreReaped() async throws {
+        try await TestDirectory.with { directory in
+            let spawner = Spawner()
+            defer { spawner.shutdown() }
+            let fifo = directory.appending("fifo").string
+            try #require(mkfifo(fifo, 0o600) == 0)
+            let output = SharedDescriptor(try .open("/dev/null", flags: O_WRONLY))
+            var processes: [RoleProcess] = []
+            for _ in 0..<20 { processes.append(try await spawner.spawn(.probe, request: Array(fifo.utf8), descriptors: [output])) }
+            let pid = try await spawner.pid()
+            kill(pid, SIGSTOP)
+            for process in processes {
+                kill(process.pid, SIGKILL)
+                while ProcessView(process.pid).state != "Z" { usleep(100) }
+            }
+            kill(pid, SIGCONT)
+            for process in processes { #expect(try await process.wait() == .ended(.signaled(SIGKILL, coreDumped: false))) }
+            #expect(processes.allSatisfy { kill($0.pid, 0) != 0 })
+        }
+    }
+
     @Test func largeRequestTravelsSealed() async throws {
         let spawner = Spawner()
         defer { spawner.shutdown() }

@@ -4,7 +4,7 @@ internal import LinuxSystem
 internal import SystemPackage
 
 /// Serves the control socket: forks roles, reaps them, and ends with the host.
-struct SpawnerLoop: ~Copyable {
+final class SpawnerLoop {
     private let control: OwnedDescriptor
     private let childSignal: OwnedDescriptor
     /// The spawner's own pid namespace, to return to after each unshare: a second unshare would be refused.
@@ -19,7 +19,12 @@ struct SpawnerLoop: ~Copyable {
     private var hurries = 0
     /// Milliseconds without a request before a spare is made. Made at once it would take time from the container that has just got the
     /// last one, as long as containers come one by one; where they come faster, waiting would leave them without.
-    private var sparePause: CInt { hurries > 0 ? 0 : 3 }
+    private var sparePause: CInt { hurries > 0 ? 0 : 1 }
+    /// Signals since all children were looked at. One may stand for the ends of several.
+    private var signals = 0
+    /// Milliseconds without an event before all children are looked at, and after how many signals that waits no longer.
+    private static let reapPause: CInt = 2
+    private static let mostSignals = 64
 
     init(control: consuming OwnedDescriptor) throws(Errno) {
         self.control = control
@@ -34,7 +39,7 @@ struct SpawnerLoop: ~Copyable {
         return SharedDescriptor(own)
     }
 
-    mutating func run() throws(Errno) {
+    func run() throws(Errno) {
         try tell(.hello(hello()))
         ckPrepareRole(SpawnRole.shim.rawValue, 0)
         let makesSpares = ckHasRole(SpawnRole.shim.rawValue) != 0
@@ -44,9 +49,9 @@ struct SpawnerLoop: ~Copyable {
                 pollfd(fd: childSignal.rawValue, events: Int16(POLLIN), revents: 0),
             ]
             let wantsSpare = makesSpares && spare == nil && !spareFailed
-            let count = unsafe poll(&polled, 2, wantsSpare ? sparePause : -1)
+            let count = unsafe poll(&polled, 2, wantsSpare ? sparePause : signals > 0 ? Self.reapPause : -1)
             if count < 0 { continue }
-            if count == 0 { try makeSpare() }
+            if count == 0 { if wantsSpare { try makeSpare() } else { try reapAll() } }
             if polled[1].revents != 0 { try reap() }
             if polled[0].revents != 0 {
                 guard let message = try control.receive() else { return endSpare() }
@@ -73,7 +78,7 @@ struct SpawnerLoop: ~Copyable {
 
     // MARK: requests
 
-    private mutating func serve(_ message: consuming ReceivedMessage) throws(Errno) {
+    private func serve(_ message: consuming ReceivedMessage) throws(Errno) {
         let request: SpawnRequest
         do { request = try SpawnRequest(decoding: message.bytes) } catch {
             return try tell(.failed(id: 0, phase: .decode, errno: EBADMSG))
@@ -128,7 +133,7 @@ struct SpawnerLoop: ~Copyable {
     }
 
     /// Tells of a fork that has its work.
-    private mutating func announce(_ pid: CInt, _ id: UInt64) throws(Errno) {
+    private func announce(_ pid: CInt, _ id: UInt64) throws(Errno) {
         requests[pid] = id
         let descriptor: OwnedDescriptor
         do throws(Errno) { descriptor = try OwnedDescriptor.process(pid) } catch {
@@ -140,12 +145,12 @@ struct SpawnerLoop: ~Copyable {
     }
 
     /// - Returns: the process that has the request now; nil when there is no spare, or it has ended.
-    private mutating func giveToSpare(_ request: [UInt8], _ descriptors: borrowing DescriptorList) -> CInt? {
+    private func giveToSpare(_ request: [UInt8], _ descriptors: borrowing DescriptorList) -> CInt? {
         guard let spare = spare.take(), spare.takes(request, descriptors) else { return nil }
         return spare.pid
     }
 
-    private mutating func makeSpare() throws(Errno) {
+    private func makeSpare() throws(Errno) {
         spareFailed = true
         hurries = max(0, hurries - 1)
         guard let pair = try? SocketPair(), let far = try? pair.far.duplicate(), let near = try? pair.near.duplicate() else { return }
@@ -166,7 +171,7 @@ struct SpawnerLoop: ~Copyable {
     }
 
     /// Before the spawner ends: what it leaves to the machine's init may lie there until that looks.
-    private mutating func endSpare() {
+    private func endSpare() {
         guard let spare = spare.take() else { return }
         ck_kill(spare.pid, SIGKILL)
         _ = try? ReapedProcess.wait(for: .pid(spare.pid), blocking: true)
@@ -185,23 +190,31 @@ struct SpawnerLoop: ~Copyable {
 
     // MARK: children
 
-    private mutating func reap() throws(Errno) {
-        var drained = signalfd_siginfo()
-        while unsafe ck_read(childSignal.rawValue, &drained, MemoryLayout<signalfd_siginfo>.size) > 0 {}
-        while true {
-            let child: ReapedProcess
-            do throws(Errno) {
-                guard let reaped = try ReapedProcess.wait(for: .any, blocking: false) else { return }
-                child = reaped
-            } catch { return }
-            if spare?.pid == child.pid { spare = nil }
-            guard let id = requests.removeValue(forKey: child.pid) else { continue }
-            switch child.status {
-            case .exited(let code): try tell(.exited(id: id, signaled: false, value: code, coreDumped: false))
-            case .signaled(let signal, let dumped):
-                try tell(.exited(id: id, signaled: true, value: signal, coreDumped: dumped))
-            }
+    /// Reaps those that signals name. To look for others the kernel goes through all children, of which there may be thousands.
+    private func reap() throws(Errno) {
+        var information = signalfd_siginfo()
+        while unsafe ck_read(childSignal.rawValue, &information, MemoryLayout<signalfd_siginfo>.size) > 0 {
+            signals += 1
+            _ = try reap(.pid(CInt(bitPattern: information.ssi_pid)))
         }
+        if signals >= Self.mostSignals { try reapAll() }
+    }
+
+    private func reapAll() throws(Errno) {
+        signals = 0
+        while try reap(.any) {}
+    }
+
+    /// - Returns: false when there was none.
+    private func reap(_ target: ReapedProcess.Target) throws(Errno) -> Bool {
+        guard let child = try? ReapedProcess.wait(for: target, blocking: false) else { return false }
+        if spare?.pid == child.pid { spare = nil }
+        guard let id = requests.removeValue(forKey: child.pid) else { return true }
+        switch child.status {
+        case .exited(let code): try tell(.exited(id: id, signaled: false, value: code, coreDumped: false))
+        case .signaled(let signal, let dumped): try tell(.exited(id: id, signaled: true, value: signal, coreDumped: dumped))
+        }
+        return true
     }
 
     private func tell(_ event: SpawnerEvent, descriptors: [CInt] = []) throws(Errno) {

@@ -9,7 +9,7 @@ public func spawnerMain(_ control: CInt) {
     let control = OwnedDescriptor(control)
     SpawnerSetup.becomeNobodysHeir(keeping: control)
     do {
-        var spawner = try SpawnerLoop(control: control)
+        let spawner = try SpawnerLoop(control: control)
         try spawner.run()
     } catch {
         // The host sees the end of the socket; there is nobody else to tell.
