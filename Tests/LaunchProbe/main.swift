@@ -7,6 +7,8 @@ import SystemPackage
 // standard streams handed on. Prints facts to descriptor 3 when that is open, one `key value` a line.
 //
 //   run      launches, waits, removes
+//   ahead    as run, with all that a launcher may have ahead of a plan
+//   empty    tells what there is in the mount namespace that launches begin with, and what happens to who makes something there
 //   create   parks, waits 50 ms, starts, waits, removes
 //   abandon  parks and lets go
 //   exec     launches, executes the second plan in it, once or <n> times, waits for that, kills, removes
@@ -133,9 +135,11 @@ func main(_ mode: String, _ arguments: [String]) throws -> CInt {
         } catch {}
         print("descriptors \(descriptorCount() - before) children \(hasChildren)", to: 2)
         return 0
+    case "empty": return try lookAtEmptyMounts()
     default: break
     }
-    let container = try Launcher.run(plan, streams: try streams(plan.process))
+    let ahead = mode == "ahead" ? LaunchPreparation(network: .make(), mounts: EmptyMounts.make()) : LaunchPreparation()
+    let container = try Launcher.run(plan, streams: try streams(plan.process), ahead: ahead)
     var status: CInt = 0
     switch mode {
     case "exec":
@@ -172,6 +176,21 @@ func main(_ mode: String, _ arguments: [String]) throws -> CInt {
     print("cpu \(facts.cpuMicroseconds ?? 0) memory \(facts.memoryPeakBytes ?? 0) oom \(facts.oomKills ?? 0)")
     try CgroupRemoval.remove(container.cgroups)
     return status
+}
+
+func lookAtEmptyMounts() throws -> CInt {
+    guard let mounts = EmptyMounts.make() else { return 1 }
+    let output = try OwnedDescriptor(CInt(check(ck_fcntl(1, F_DUPFD_CLOEXEC, 10))))
+    let proc = try OwnedDescriptor.directory("/proc")
+    let pid = CInt(try check(ck_fork()))
+    if pid > 0 { return try wait(LaunchedProcess(pid: pid, descriptor: SharedDescriptor(.process(pid)), terminal: nil)) }
+    try check(ck_setns(mounts.rawValue, CInt(ck_CLONE_NEWNS)))
+    var names = 0
+    try DirectoryEntries.forEach(in: .open("/", flags: O_RDONLY | O_DIRECTORY)) { (_, _) in names += 1 }
+    let table = try OwnedDescriptor.open("self/mountinfo", at: proc, flags: O_RDONLY, resolve: []).readAll(limit: 1 << 20)
+    print("entries \(names) mounts \(table.count { $0 == 10 })", to: output.rawValue)
+    for path in ["/directory", "/../directory"] { print("\(ck_mkdirat(AT_FDCWD, path, 0o755))", to: output.rawValue) }
+    ck_exit(0)
 }
 
 func report(_ failure: LaunchFailure) {

@@ -57,6 +57,8 @@ static char **command = default_command;
 static char *environment[] = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", NULL};
 static struct sock_fprog filter;
 static int own_pid_namespace;
+// A mount namespace with nothing in it but an empty file system that nobody can write to; those of the containers are copies of it.
+static int empty_mounts;
 
 // A step that fails ends the process it happens in; it names itself.
 #define TRY(expression) ({ long result_ = (expression); if (result_ < 0) fail(#expression); result_; })
@@ -191,9 +193,7 @@ static void limit_privileges(void) {
 }
 
 static void mount_all(int tree) {
-    // Nothing that is mounted from here on reaches the host.
-    TRY(mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL));
-    TRY(tree_move(tree, AT_FDCWD, root));
+    TRY(tree_move(tree, AT_FDCWD, "/"));
     TRY(fchdir(tree));
     unsigned strict = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
     mount_new("proc", "proc", strict, NULL);
@@ -220,10 +220,8 @@ static void mount_all(int tree) {
         close(copy);
     }
     close(null);
-    // One empty file system serves all masked directories.
-    int context = TRY(fs_open("tmpfs"));
-    TRY(fs_set(context, "size", "0"));
-    int empty = TRY(fs_mount(context, strict | MOUNT_ATTR_RDONLY));
+    // The empty file system serves all masked directories; it is this process's root still.
+    int empty = TRY(tree_open(AT_FDCWD, "/", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC));
     for (size_t index = 0; index < sizeof masked_directories / sizeof *masked_directories; index++) {
         int copy = TRY(tree_open(empty, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH));
         if (tree_move(copy, AT_FDCWD, masked_directories[index]) < 0 && errno != ENOENT) fail(masked_directories[index]);
@@ -237,9 +235,7 @@ static void mount_all(int tree) {
         TRY(tree_move(copy, AT_FDCWD, read_only[index]));
         close(copy);
     }
-    TRY(syscall(SYS_pivot_root, ".", "."));
-    TRY(umount2(".", MNT_DETACH));
-    TRY(chdir("/"));
+    TRY(chroot("."));
 }
 
 static void raise_loopback(void) {
@@ -252,7 +248,8 @@ static void raise_loopback(void) {
 static _Noreturn void become_container(int tree, const int tasks[V1_COUNT], int ready) {
     if (!unified)
         for (int index = 0; index < group_count; index++) TRY(write(tasks[index], "0", 1));
-    TRY(unshare(CLONE_NEWCGROUP));
+    TRY(setns(empty_mounts, CLONE_NEWNS));
+    TRY(unshare(CLONE_NEWNS | CLONE_NEWCGROUP));
     TRY(setsid());
     mount_all(tree);
     TRY(sethostname("floor", 5));
@@ -264,6 +261,42 @@ static _Noreturn void become_container(int tree, const int tasks[V1_COUNT], int 
     limit_privileges();
     TRY(execve(command[0], command, environment));
     _exit(126);
+}
+
+// Once: it is entered and copied by every container.
+static void prepare_empty_mounts(void) {
+    int ready[2], done[2];
+    TRY(pipe2(ready, O_CLOEXEC));
+    TRY(pipe2(done, O_CLOEXEC));
+    char byte;
+    pid_t maker = TRY(fork());
+    if (maker == 0) {
+        TRY(unshare(CLONE_NEWNS));
+        TRY(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
+        int context = TRY(fs_open("tmpfs"));
+        TRY(fs_set(context, "nr_inodes", "1"));
+        TRY(fs_set(context, "mode", "0"));
+        int empty = TRY(fs_mount(context, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC));
+        TRY(tree_move(empty, AT_FDCWD, "/"));
+        TRY(fchdir(empty));
+        TRY(syscall(SYS_pivot_root, ".", "."));
+        TRY(umount2(".", MNT_DETACH));
+        close(done[1]);
+        close(ready[1]);
+        TRY(read(done[0], &byte, 1));
+        _exit(0);
+    }
+    close(ready[1]);
+    TRY(read(ready[0], &byte, 1));
+    char name[64];
+    snprintf(name, sizeof name, "/proc/%d/ns/mnt", maker);
+    empty_mounts = TRY(open(name, O_RDONLY | O_CLOEXEC));
+    close(done[1]);
+    int status;
+    TRY(waitpid(maker, &status, 0));
+    if (status != 0) exit(1);
+    close(ready[0]);
+    close(done[0]);
 }
 
 // MARK: one run
@@ -308,7 +341,7 @@ static void supervise(unsigned long run) {
 
     int pidfd = -1;
     struct clone_args arguments = {
-        .flags = CLONE_PIDFD | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | (unified ? CLONE_INTO_CGROUP : 0),
+        .flags = CLONE_PIDFD | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | (unified ? CLONE_INTO_CGROUP : 0),
         .pidfd = (uintptr_t)&pidfd, .exit_signal = SIGCHLD, .cgroup = unified ? into : 0};
     if (TRY(syscall(SYS_clone3, &arguments, sizeof arguments)) == 0) become_container(tree, tasks, ready[1]);
     close(tree);
@@ -383,6 +416,7 @@ int main(int count, char **arguments) {
     if (!root) { fprintf(stderr, "floor: --root is missing\n"); return 2; }
     prepare_cgroups();
     own_pid_namespace = TRY(open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC));
+    prepare_empty_mounts();
     char line[64];
     for (unsigned long run = 0; serve ? fgets(line, sizeof line, stdin) != NULL : run < runs; run++) {
         uint64_t time = run_once(run);

@@ -10,6 +10,7 @@
 #endif
 
 static const uint64_t ck_CLONE_CLEAR_SIGHAND = CLONE_CLEAR_SIGHAND;
+static const uint64_t ck_CLONE_FILES = CLONE_FILES;
 static const int ck_P_PIDFD = 3;
 static const int ck_MNT_DETACH = 2;
 static const int ck_IOPRIO_WHO_PROCESS = 1;

@@ -37,17 +37,27 @@ package enum TreeRemoval {
         } while moved != before
     }
 
+    package struct Entry {
+        var name: [UInt8]
+        var isDirectory: Bool
+    }
+
+    /// What is in a directory, which is open for reading.
+    package static func entries(of directory: borrowing OwnedDescriptor) throws(Errno) -> [Entry] {
+        var entries: [Entry] = []
+        try DirectoryEntries.forEach(in: directory) { (name, type) throws(Errno) in
+            entries.append(Entry(name: name, isDirectory: type == UInt8(DT_DIR)))
+        }
+        return entries
+    }
+
     private static func empty(
         _ directory: borrowing OwnedDescriptor, top: borrowing OwnedDescriptor, depth: Int, moved: inout UInt64
     ) throws(Errno) {
         // Names first: removing while reading may skip entries on some file systems.
-        var names: [(name: [UInt8], isDirectory: Bool)] = []
-        try DirectoryEntries.forEach(in: directory) { (name, type) throws(Errno) in
-            names.append((name, type == UInt8(DT_DIR)))
-        }
-        for (name, isDirectory) in names {
-            let terminated = name.map { CChar(bitPattern: $0) } + [0]
-            if !isDirectory {
+        for entry in try entries(of: directory) {
+            let terminated = entry.name.map { CChar(bitPattern: $0) } + [0]
+            if !entry.isDirectory {
                 let result = ck_unlinkat(directory.rawValue, terminated, 0)
                 if result == 0 || result == -Int(ENOENT) { continue }
                 if result != -Int(EISDIR) { try check(result) }

@@ -26,11 +26,29 @@ package struct FileSystemContext: ~Copyable {
     /// Makes the super block and a detached mount of it.
     /// - Parameter attributes: `MOUNT_ATTR_…`.
     package borrowing func mount(attributes: UInt64) throws(Errno) -> OwnedDescriptor {
+        try make()
+        return try Self.mount(context.rawValue, attributes)
+    }
+
+    /// Makes the super block, in the namespaces of the caller.
+    /// - Returns: the context, to be mounted once, by whoever has the right to in a namespace of its own.
+    package consuming func created() throws(Errno) -> OwnedDescriptor {
+        try make()
+        return context
+    }
+
+    /// A detached mount of a super block that was made before.
+    /// - Parameter context: of `created()`.
+    package static func mount(created context: SharedDescriptor, attributes: UInt64) throws(Errno) -> OwnedDescriptor {
+        try mount(context.rawValue, attributes)
+    }
+
+    private borrowing func make() throws(Errno) {
         try check(ck_fsconfig(context.rawValue, FSCONFIG_CMD_CREATE.rawValue, nil, nil, 0))
-        return OwnedDescriptor(
-            CInt(
-                try check(
-                    ck_fsmount(
-                        context.rawValue, CUnsignedInt(FSMOUNT_CLOEXEC), CUnsignedInt(truncatingIfNeeded: attributes)))))
+    }
+
+    private static func mount(_ context: CInt, _ attributes: UInt64) throws(Errno) -> OwnedDescriptor {
+        OwnedDescriptor(
+            CInt(try check(ck_fsmount(context, CUnsignedInt(FSMOUNT_CLOEXEC), CUnsignedInt(truncatingIfNeeded: attributes)))))
     }
 }

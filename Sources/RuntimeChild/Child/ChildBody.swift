@@ -7,8 +7,16 @@ internal import SystemPackage
 /// In the launcher's memory nothing may stay retained that the launcher later lets go, or a descriptor would stay open there for ever:
 /// all that the child takes up is let go before its last step, which holds on to nothing that counts.
 final class ChildBody {
-    private var child: (plan: LaunchPlan, prepared: PreparedTrees, cgroups: [ContainerCgroup], joined: [SharedDescriptor])?
-    private var process: ChildProcess?
+    private struct Parts {
+        var plan: LaunchPlan
+        var prepared: PreparedTrees
+        var cgroups: [ContainerCgroup]
+        var joined: [SharedDescriptor]
+        var ahead: LaunchPreparation
+        var process: ChildProcess
+    }
+
+    private var parts: Parts?
     private let root: CInt
     /// True when clone3 put the child into the v2 directory already.
     var isInUnified = false
@@ -17,11 +25,10 @@ final class ChildBody {
 
     /// - Parameter root: where paths start, held open by the caller.
     init(
-        _ plan: LaunchPlan, _ prepared: PreparedTrees, _ cgroups: [ContainerCgroup], _ joined: [SharedDescriptor], root: CInt,
-        _ process: ChildProcess
+        _ plan: LaunchPlan, _ prepared: PreparedTrees, _ cgroups: [ContainerCgroup], _ joined: [SharedDescriptor],
+        _ ahead: LaunchPreparation, root: CInt, _ process: ChildProcess
     ) {
-        child = (plan, prepared, cgroups, joined)
-        self.process = process
+        parts = Parts(plan: plan, prepared: prepared, cgroups: cgroups, joined: joined, ahead: ahead, process: process)
         self.root = root
     }
 
@@ -32,20 +39,18 @@ final class ChildBody {
     }
 
     /// The launcher, afterwards: the child may have left this object retained, so what it holds is let go by hand.
-    func clear() {
-        child = nil
-        process = nil
-    }
+    func clear() { parts = nil }
 
     /// A frame of its own, which is gone at the last step.
     @inline(never)
     private func prepare() -> LastStep? {
-        guard let child, let process else { return nil }
+        guard let parts else { return nil }
         var container = ContainerChild(
-            plan: child.plan, prepared: child.prepared, cgroups: child.cgroups, isInUnified: isInUnified, hasJoined: hasJoined,
-            joined: child.joined, root: ContainerRoot(OwnedDescriptor(root)), process: process, emptyDirectory: nil)
+            plan: parts.plan, prepared: parts.prepared, cgroups: parts.cgroups, isInUnified: isInUnified, hasJoined: hasJoined,
+            joined: parts.joined, ahead: parts.ahead, root: ContainerRoot(OwnedDescriptor(root)), process: parts.process,
+            emptyDirectory: nil)
         do throws(Errno) { return try container.prepare() } catch {
-            process.page.fail(error)
+            parts.process.page.fail(error)
             return nil
         }
     }

@@ -22,9 +22,8 @@ extension ContainerChild {
                 try mount.cloneMount(recursive: false).moveMount(onto: target)
             }
         }
-        let attributes = UInt64(MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)
-        let mount = try FileSystemContext.mount(
-            "tmpfs", source: "tmpfs", options: [MountOption("nr_inodes", "1"), MountOption("mode", "0")], attributes: attributes)
+        // What the namespace began with is such a file system, and stays this process's `/` until it changes its root.
+        let mount = ahead.mounts == nil ? try EmptyMounts.fileSystem() : try OwnedDescriptor.cloneMount("/", recursive: false)
         try mount.moveMount(onto: target)
         emptyDirectory = SharedDescriptor(mount)
     }

@@ -7,14 +7,20 @@ extension ContainerChild {
     mutating func perform(_ step: LaunchStep, _ index: Int) throws(Errno) {
         switch step {
         case .setPropagation(let flags):
-            try check(unsafe ck_mount(nil, "/", nil, UInt(flags), nil))
+            // Nothing of the host's is there.
+            if ahead.mounts == nil { try check(unsafe ck_mount(nil, "/", nil, UInt(flags), nil)) }
         case .attachRoot(let tree):
             // `root` has stood for it from the beginning.
             try prepared.trees[Int(tree)].withDescriptor { mount throws(Errno) in try mount.moveMount(onto: "/") }
         case .attach(let tree, let target):
             try attach(prepared.trees[Int(tree)], target)
         case .mount(let type, let source, let target, let options, let attributes):
-            let mount = try FileSystemContext.mount(type, source: source, options: options, attributes: attributes)
+            let mount: OwnedDescriptor
+            if type == "sysfs", source == PreparedNetwork.sysfsSource, options.isEmpty, let sysfs = ahead.sysfs.take() {
+                mount = try FileSystemContext.mount(created: sysfs, attributes: attributes)
+            } else {
+                mount = try FileSystemContext.mount(type, source: source, options: options, attributes: attributes)
+            }
             try mount.moveMount(onto: try root.ensure(target, isDirectory: true))
             root.forgetDirectories()
         case .setAttributes(let target, let set, let clear, let recursive):
@@ -112,10 +118,15 @@ extension ContainerChild {
         if uid != 0 || gid != 0 { try check(unsafe ck_fchownat(directory, name, uid, gid, AT_SYMLINK_NOFOLLOW)) }
     }
 
-    /// Makes the root tree the root of this process and of its mount namespace, and lets the host's tree go.
+    /// Makes the root tree the root of this process, and the host's tree go from its mount namespace.
     /// See: man 2 pivot_root ("pivot_root(".", ".")").
     private func pivotRoot() throws(Errno) {
         try check(ck_fchdir(root.rawValue))
+        // Below it there is only the empty directory: nothing to let go, and nothing to be found.
+        if ahead.mounts != nil {
+            try check(unsafe ck_chroot("."))
+            return
+        }
         let result = unsafe ck_pivot_root(".", ".")
         if result == -Int(EINVAL) && process.command.mayChroot {
             try check(unsafe ck_chroot("."))
@@ -125,8 +136,15 @@ extension ContainerChild {
         try check(unsafe ck_umount2(".", ck_MNT_DETACH))
     }
 
+    /// Dots separate, unless there are slashes: then a dot is one of a name, as of an interface.
+    static func sysctlPath(_ name: String) -> String {
+        let slash = UInt8(ascii: "/")
+        if name.utf8.contains(slash) { return name }
+        return String(decoding: name.utf8.map { $0 == UInt8(ascii: ".") ? slash : $0 }, as: UTF8.self)
+    }
+
     private func setSysctl(_ name: String, _ value: String) throws(Errno) {
-        let path = "sys/" + (name.contains("/") ? name : String(name.map { $0 == "." ? "/" : $0 }))
+        let path = "sys/" + Self.sysctlPath(name)
         if let proc = try? root.open("/proc", flags: O_PATH | O_DIRECTORY), proc.isRootOfProc,
             let file = try? OwnedDescriptor.open(path, at: proc, flags: O_WRONLY | O_NONBLOCK, resolve: .withinOneProc)
         {
@@ -152,5 +170,5 @@ extension OwnedDescriptor {
 
 extension ResolveFlags {
     /// A link or a mount in a procfs would lead a write to another file of it (CVE-2025-52881): being on procfs is not enough.
-    static let withinOneProc: ResolveFlags = [.beneath, .noSymlinks, .noMagicLinks, .noMountCrossing]
+    static let withinOneProc = ResolveFlags.beneath.union(.noSymlinks).union(.noMagicLinks).union(.noMountCrossing)
 }

@@ -17,6 +17,7 @@ struct ContainerChild: ~Copyable {
     let hasJoined: Bool
     /// Opened by the launcher, as paths of the host.
     let joined: [SharedDescriptor]
+    var ahead: LaunchPreparation
     var root: ContainerRoot
     var process: ChildProcess
     /// The empty file system over masked directories, once one is covered.
@@ -62,10 +63,17 @@ struct ContainerChild: ~Copyable {
             process.page.enter(.joinNamespace, index)
             try check(ck_setns(joined[index].rawValue, CInt(namespace.type)))
         }
+        var unshared: UInt64 = 0
         if plan.namespaces.newCgroup {
             process.page.enter(.unshareCgroup)
-            try check(ck_unshare(ck_CLONE_NEWCGROUP))
+            unshared |= ck_CLONE_NEWCGROUP
         }
+        if let mounts = ahead.mounts {
+            process.page.enter(.clone)
+            try check(ck_setns(mounts.rawValue, CInt(ck_CLONE_NEWNS)))
+            unshared |= ck_CLONE_NEWNS
+        }
+        if unshared != 0 { try check(ck_unshare(unshared)) }
         if plan.namespaces.new & ck_CLONE_NEWTIME != 0 {
             process.page.enter(.timeOffsets)
             try makeTimeNamespace()

@@ -26,7 +26,7 @@ internal import SystemPackage
         // man 3 execvp: the default without the variable. An empty entry is the working directory.
         let path = variable.map { $0.dropFirst(5) } ?? "/bin:/usr/bin"
         return path.split(separator: ":", omittingEmptySubsequences: false).map { entry in
-            entry.isEmpty ? "./" + program : entry + "/" + program
+            entry.isEmpty ? "./" + program : String(entry) + "/" + program
         }
     }
 

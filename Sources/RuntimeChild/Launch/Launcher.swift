@@ -1,5 +1,5 @@
 internal import CLinux
-package import LinuxSystem
+internal import LinuxSystem
 internal import SystemPackage
 
 /// Makes the first process of a container: cgroups, mount trees, clone3, and the child that carries out the plan.
@@ -10,43 +10,45 @@ package enum Launcher {
     /// Makes the container and starts its program.
     /// - Parameters:
     ///   - streams: the child's ends; nil with a terminal, or to hand on the caller's own 0 to 2.
-    ///   - network: a new network namespace that nobody else has, taken where the plan wants one.
+    ///   - ahead: what was made before there was a plan; used as far as the plan allows.
     ///   - isAgain: whether the caller launched before. The child then gets memory of its own, since one that borrows the caller's leaves
     ///     some kilobytes behind in it.
     /// - Throws: a failure after which nothing is left: no process, no cgroup, no descriptor.
     package static func run(
-        _ plan: LaunchPlan, streams: consuming StandardStreams?, network: consuming SharedDescriptor? = nil, isAgain: Bool = false
+        _ plan: LaunchPlan, streams: consuming StandardStreams?, ahead: LaunchPreparation = .init(), isAgain: Bool = false
     ) throws(LaunchFailure) -> LaunchedContainer {
-        try launch(plan, streams, parks: false, network: network, borrowsMemory: !isAgain && plan.mayBorrowMemory).container
+        try launch(plan, streams, parks: false, ahead: ahead, borrowsMemory: !isAgain && plan.mayBorrowMemory).container
     }
 
     /// Makes the container and stops its first process before the filter and execve.
     /// - Parameters:
     ///   - streams: as for `run`.
-    ///   - network: as for `run`.
+    ///   - ahead: as for `run`.
     ///   - command: what only a runtime command wants.
     /// - Throws: as `run`; a program that is not there is reported here (`.executable`).
     package static func create(
-        _ plan: LaunchPlan, streams: consuming StandardStreams?, network: consuming SharedDescriptor? = nil,
+        _ plan: LaunchPlan, streams: consuming StandardStreams?, ahead: LaunchPreparation = .init(),
         command: CommandLaunch? = nil
     ) throws(LaunchFailure) -> ParkedContainer {
-        try launch(plan, streams, parks: true, command, network: network)
+        try launch(plan, streams, parks: true, command, ahead: ahead)
     }
 
     private static func launch(
         _ plan: LaunchPlan, _ streams: consuming StandardStreams?, parks: Bool, _ command: CommandLaunch? = nil,
-        network: SharedDescriptor?, borrowsMemory: Bool = false
+        ahead: LaunchPreparation, borrowsMemory: Bool = false
     ) throws(LaunchFailure) -> ParkedContainer {
         var streams = streams
         var plan = plan
+        var ahead = ahead
         var joined = try openNamespaces(plan.namespaces)
-        if let network, PreparedNetwork.give(to: &plan.namespaces) { joined.append(network) }
+        if let network = ahead.takeNetwork(for: &plan.namespaces) { joined.append(network) }
+        if !plan.mayBeginEmpty { ahead.mounts = nil }
         let page = try SharedPage()
         let cgroups = try PreparedCgroups(plan.cgroup, adopts: plan.flavour == .oci)
         do throws(LaunchFailure) {
             let prepared = plan.namespaces.isUnprivileged ? PreparedTrees() : try PreparedTrees(plan)
             let (process, setup) = try clone(
-                plan, page, cgroups, prepared, joined, streams.numbers, parks, command, borrowsMemory)
+                plan, page, cgroups, prepared, joined, ahead, streams.numbers, parks, command, borrowsMemory)
             // From here on the child holds the only copies.
             closeStreams(&streams)
             let container = LaunchedContainer(
@@ -69,7 +71,8 @@ package enum Launcher {
 
     private static func clone(
         _ plan: LaunchPlan, _ page: SharedPage, _ cgroups: PreparedCgroups, _ prepared: PreparedTrees,
-        _ joined: [SharedDescriptor], _ streams: [CInt], _ parks: Bool, _ command: CommandLaunch?, _ borrowsMemory: Bool
+        _ joined: [SharedDescriptor], _ ahead: LaunchPreparation, _ streams: [CInt], _ parks: Bool, _ command: CommandLaunch?,
+        _ borrowsMemory: Bool
     ) throws(LaunchFailure) -> (process: LaunchedProcess, setup: SharedDescriptor) {
         do throws(Errno) {
             let (near, far) = try SetupSocket.pair()
@@ -90,7 +93,7 @@ package enum Launcher {
             if let command { process.command = command }
             process.hasScore = plan.namespaces.changesUser
             if plan.namespaces.joinsUser {
-                let body = ChildBody(plan, prepared, cgroups.cgroups, joined, root: top.rawValue, process)
+                let body = ChildBody(plan, prepared, cgroups.cgroups, joined, ahead, root: top.rawValue, process)
                 defer { body.clear() }
                 let intermediate = JoiningIntermediate(
                     plan: plan.namespaces, joined: joined, cgroups: cgroups.cgroups, process: process, body: body)
@@ -98,11 +101,11 @@ package enum Launcher {
             }
             let own = try joinPidNamespace(plan.namespaces, joined)
             // Time namespaces are made by the child, since offsets are set before anybody lives in one.
-            let namespaces = plan.namespaces.new & ~ck_CLONE_NEWTIME
+            let namespaces = plan.namespaces.new & ~(ck_CLONE_NEWTIME | (ahead.mounts == nil ? 0 : ck_CLONE_NEWNS))
             // The maps of a process that is not dumpable belong to root, whoever made it.
             let isMapped = namespaces & ck_CLONE_NEWUSER != 0
             if isMapped { ck_prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) }
-            let body = ChildBody(plan, prepared, cgroups.cgroups, joined, root: top.rawValue, process)
+            let body = ChildBody(plan, prepared, cgroups.cgroups, joined, ahead, root: top.rawValue, process)
             let clone = ProcessClone(namespaces, into: cgroups.unified)
             let born = Result { () throws(Errno) in
                 if borrowsMemory, let made = try clone.makeBorrowing(body) {

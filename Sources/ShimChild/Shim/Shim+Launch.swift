@@ -30,13 +30,13 @@ extension Shim {
             }
             if request.restart == nil { given = [] }
             if request.isParked {
-                let parked = try Launcher.create(plan, streams: streams, network: ShimPreparation.takeNetwork())
+                let parked = try Launcher.create(plan, streams: streams, ahead: ShimPreparation.take())
                 self.parked = parked
                 adopt(parked.container, held)
                 announce { .created(pid: $0, streams: $1) }
             } else {
                 let isAgain = restart.count > 0
-                adopt(try Launcher.run(plan, streams: streams, network: ShimPreparation.takeNetwork(), isAgain: isAgain), held)
+                adopt(try Launcher.run(plan, streams: streams, ahead: ShimPreparation.take(), isAgain: isAgain), held)
                 state = .running
                 announce { .started(pid: $0, streams: $1) }
             }

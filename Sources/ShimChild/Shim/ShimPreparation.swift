@@ -5,15 +5,23 @@ internal import Synchronization
 
 /// What a shim has ahead of its request.
 enum ShimPreparation {
-    private static let network = Mutex<SharedDescriptor?>(nil)
+    private static let network = Mutex<PreparedNetwork?>(nil)
+    /// Made once, in the spawner: its forks have it.
+    private static let mounts = Mutex<SharedDescriptor?>(nil)
 
     static func prepare(isSpare: Bool) {
         ShimRehearsal.run()
-        if isSpare { network.withLock { $0 = PreparedNetwork.make() } }
+        if isSpare {
+            network.withLock { $0 = PreparedNetwork.make() }
+        } else {
+            mounts.withLock { $0 = EmptyMounts.make() }
+        }
     }
 
-    /// The network namespace made ahead, once: a container that is launched again gets a new one.
-    static func takeNetwork() -> SharedDescriptor? { network.withLock { $0.take() } }
+    /// The network namespace made ahead is in it once: a container that is launched again gets a new one.
+    static func take() -> LaunchPreparation {
+        LaunchPreparation(network: network.withLock { $0.take() }, mounts: mounts.withLock { $0 })
+    }
 }
 
 /// Called by the spawner: in itself when it starts, and in the fork that will be the next shim.

@@ -22,6 +22,11 @@ struct RoleWork {
     /// Runs the role, to which the descriptors belong from here on, and ends the process.
     func run(_ descriptors: consuming DescriptorList) -> Never {
         let numbers = descriptors.release()
+        // A shim also has what was prepared for shims.
+        if role != SpawnRole.shim.rawValue {
+            var kept = [0, 1, 2] + numbers
+            try? DescriptorTable.closeAll(except: &kept)
+        }
         let status = unsafe payload.withUnsafeBufferPointer { payload in
             unsafe ckRunRole(role, payload.baseAddress, payload.count, numbers, CInt(numbers.count))
         }
