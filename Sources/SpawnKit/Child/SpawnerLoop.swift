@@ -19,7 +19,7 @@ final class SpawnerLoop {
     private var hurries = 0
     /// Milliseconds without a request before a spare is made. Made at once it would take time from the container that has just got the
     /// last one, as long as containers come one by one; where they come faster, waiting would leave them without.
-    private var sparePause: CInt { hurries > 0 ? 0 : 1 }
+    private var sparePause: CInt { hurries > 0 ? 0 : 3 }
     /// Signals since all children were looked at. One may stand for the ends of several.
     private var signals = 0
     /// Milliseconds without an event before all children are looked at, and after how many signals that waits no longer.
