@@ -52,7 +52,7 @@ extension Shim {
         childSignal = SharedDescriptor(try .blockedSignals([SIGCHLD]))
     }
 
-    private func adopt(_ container: LaunchedContainer, _ held: ShimStreams) {
+    func adopt(_ container: LaunchedContainer, _ held: ShimStreams) {
         self.container = container
         var streams = held
         streams.terminal = container.process.terminal
@@ -73,7 +73,7 @@ extension Shim {
     func hostPid(of process: LaunchedProcess) -> Int32 { (try? process.descriptor.hostPid()) ?? 0 }
 
     /// Tells the creator, with the streams; a throwaway container's are then the creator's alone.
-    private func announce(_ event: (Int32, StreamEnds) -> ShimEvent) {
+    func announce(_ event: (Int32, StreamEnds) -> ShimEvent) {
         guard let process = processes[0] else { return }
         do throws(Errno) { try directory?.writePid(process.hostPid, bootID: request.bootID) } catch {
             return abandon(LaunchFailure(.standardStreams, errno: error))

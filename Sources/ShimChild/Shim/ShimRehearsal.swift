@@ -24,8 +24,9 @@ package enum ShimRehearsal {
     }
 
     private static func decodedRequest() -> ShimRequest? {
-        var process = ProcessPlan(arguments: ["/bin/sh"])
-        process.environment = ["PATH=/bin"]
+        // A name that is looked up, and a text that is longer than most.
+        var process = ProcessPlan(arguments: ["sh"])
+        process.environment = ["PATH=/usr/bin:/bin", "TEXT=" + String(repeating: "-", count: 300)]
         process.limits = [ResourceLimit(resource: 7, soft: 1024, hard: 1024)]
         process.additionalGroups = [1]
         process.oomScoreAdjust = 0
@@ -60,15 +61,9 @@ extension Shim {
         makeNonBlocking(nil)
         guard let descriptor = try? OwnedDescriptor.process(getpid()) else { return }
         let own = LaunchedProcess(pid: 1, descriptor: SharedDescriptor(descriptor), terminal: nil)
-        let process = ShimProcess(
-            id: 0, pid: 1, hostPid: hostPid(of: own), descriptor: own.descriptor, streams: ShimStreams(), startedAt: Self.now())
-        if let creator = peers.first { process.reader = (creator, request.creatorPid) }
-        processes[0] = process
-        let (ends, descriptors) = process.streams.ends
-        for peer in peers { peer.send(.started(pid: process.hostPid, streams: ends), descriptors: descriptors) }
+        adopt(LaunchedContainer(process: own, cgroups: [], namespaces: 0, root: nil), ShimStreams())
+        announce { .started(pid: $0, streams: $1) }
         _ = processes.values.first { $0.pid == 2 && !$0.hasEnded }
-        _ = CgroupFacts.read([])
-        tellAll(.exited(ExitRecord(status: .exited(0), pid: 1, startedAt: 0, endedAt: Self.now())))
-        removeEverything()
+        conclude(ExitRecord(status: .exited(0), pid: 1, startedAt: 0, endedAt: Self.now()))
     }
 }
