@@ -7,7 +7,7 @@ import SystemPackage
 // standard streams handed on. Prints facts to descriptor 3 when that is open, one `key value` a line.
 //
 //   run      launches, waits, removes
-//   ahead    as run, with all that a launcher may have ahead of a plan
+//   ahead    as run, with all that a launcher may have ahead of a plan; <n> times
 //   empty    tells what there is in the mount namespace that launches begin with, and what happens to who makes something there
 //   create   parks, waits 50 ms, starts, waits, removes
 //   abandon  parks and lets go
@@ -138,7 +138,14 @@ func main(_ mode: String, _ arguments: [String]) throws -> CInt {
     case "empty": return try lookAtEmptyMounts()
     default: break
     }
-    let ahead = mode == "ahead" ? LaunchPreparation(network: .make(), mounts: EmptyMounts.make()) : LaunchPreparation()
+    let mounts = mode == "ahead" ? EmptyMounts.make() : nil
+    if mode == "ahead" {
+        for _ in 1..<(arguments.count > 1 ? Int(arguments[1]) ?? 1 : 1) {
+            let earlier = try Launcher.run(plan, streams: try streams(plan.process), ahead: LaunchPreparation(mounts: mounts))
+            _ = try wait(earlier.process)
+        }
+    }
+    let ahead = LaunchPreparation(network: mode == "ahead" ? .make() : nil, mounts: mounts)
     let container = try Launcher.run(plan, streams: try streams(plan.process), ahead: ahead)
     var status: CInt = 0
     switch mode {

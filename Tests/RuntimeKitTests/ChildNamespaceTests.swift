@@ -56,6 +56,22 @@ struct ChildNamespaceTests {
         }
     }
 
+    /// Also not where one may change the file systems that it has.
+    @Test func nothingIsLeftForTheNext() async throws {
+        try await withProbe { probe, root throws in
+            let work = """
+                cd /proc/acpi; ls -A; mount -o remount,rw,nr_inodes=10 /proc/acpi && touch left && ls -A
+                """
+            var plan = ChildPlans.full(root: root, ["sh", "-c", work])
+            #expect(try probe.run("ahead", plan, ["2"]).standardOutput == "")
+            plan.process.capabilities.bounding |= 1 << 21
+            plan.process.capabilities.permitted |= 1 << 21
+            plan.process.capabilities.effective |= 1 << 21
+            let result = try probe.run("ahead", plan, ["2"])
+            #expect(result.standardOutput == "left\nleft\n", "\(result)")
+        }
+    }
+
     /// A container that throws out its own root finds nothing of the host.
     @Test func launchesBeginWithNothing() async throws {
         try await withProbe { probe, root throws in

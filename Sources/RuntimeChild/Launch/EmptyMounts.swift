@@ -59,9 +59,12 @@ package final class EmptyMounts {
 
 extension LaunchPlan {
     /// Whether the container's mount namespace may begin empty: all that it is to have comes as trees, and nobody wants to see the host's
-    /// meanwhile, as hooks of an OCI runtime do.
+    /// meanwhile, as hooks of an OCI runtime do. Not with CAP_SYS_ADMIN, which could make the empty directory writable: other containers have
+    /// it too.
     var mayBeginEmpty: Bool {
-        flavour == .supervised && namespaces.new & ck_CLONE_NEWNS != 0 && !namespaces.changesUser && rootTree != nil
-            && steps.contains(.pivotRoot)
+        let admin: UInt64 = 1 << 21
+        let sets = process.capabilities
+        return flavour == .supervised && namespaces.new & ck_CLONE_NEWNS != 0 && !namespaces.changesUser && rootTree != nil
+            && steps.contains(.pivotRoot) && (sets.bounding | sets.permitted | sets.ambient) & admin == 0
     }
 }
