@@ -172,6 +172,9 @@ package final class SupervisedContainer: Sendable {
         }
     }
 
+    /// For a container found with its record.
+    func hasEnded(_ record: ExitRecord) { exit.resolve(record) }
+
     /// For a container found without a shim: its record, or what a sweep says.
     func settleFromFiles() async {
         let record = try? await supervisor.recordOfEnded(directory)

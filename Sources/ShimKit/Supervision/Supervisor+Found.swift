@@ -80,6 +80,8 @@ extension Supervisor {
                 "its shim speaks version \(version) of the frames, and this program version \(ShimRequest.version)")
         }
         let container = SupervisedContainer(found, directory: directory, supervisor: self)
+        // Its shim may have more to do, and says it again; nobody has to wait for that.
+        if case .stopped = found.status, let record = try directory.exitRecord() { container.hasEnded(record) }
         do {
             let socket = try await onThread { () throws(ShimError) in try Self.connect(to: directory) }
             try container.connect(try socket.duplicate())

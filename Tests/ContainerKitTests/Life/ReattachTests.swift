@@ -98,6 +98,25 @@ struct ReattachTests {
     }
 
     /// Promise 1, its last part: after a reboot the run directory is empty, and a container has ended with a status that nobody knows.
+    /// Its supervisor is still there, since nobody has read what it wrote: who finds it knows at once how it ended.
+    @Test func oneThatHasEndedIsFoundEnded() async throws {
+        try await EngineFixture.with { fixture in
+            let container = try await fixture.engine.start(fixture.directory) {
+                $0.command = ["sh", "-c", "echo unread; exit 4"]
+                $0.output = .stream
+                $0.life = .durable
+            }
+            #expect(try await container.wait() == .exited(4))
+            container.detach()
+            for _ in 0..<20 {
+                let found = try await fixture.engine.reattach(container.id)
+                #expect(found.exit?.status == .exited(4))
+                found.detach()
+            }
+            try await fixture.engine.reattach(container.id).delete()
+        }
+    }
+
     @Test func promise1AfterARebootItHasEndedUnknown() async throws {
         try await EngineFixture.with { fixture in
             let container = try await fixture.engine.start(fixture.directory) {
