@@ -42,7 +42,7 @@ fuzz:
 
 engines:
 	@.ci/install engines
-	@.ci/engines "$$(.ci/build-ckrun)"
+	@.ci/engines "$$(.ci/build-static ckrun)"
 
 docs:
 	@.ci/install build

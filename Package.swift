@@ -30,6 +30,7 @@ let package = Package(
         .library(name: "ShimKit", targets: ["ShimKit"]),
         .library(name: "OCIModel", targets: ["OCIModel"]),
         .executable(name: "container-shim", targets: ["container-shim"]),
+        .executable(name: "durable-shim", targets: ["durable-shim"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-system", from: "1.6.0"),
@@ -95,9 +96,10 @@ let package = Package(
         ),
         .target(name: "ContainerTesting", dependencies: ["ContainerKit"]),
 
-        // The spawner as an executable of its own.
+        // The spawner as an executable of its own, and the one of durable containers, which links statically.
         .target(name: "CShimExecutable"),
         .executableTarget(name: "container-shim", dependencies: ["SpawnKit", "ShimChild", "BundleChild", "CShimExecutable"]),
+        .executableTarget(name: "durable-shim", dependencies: ["SpawnKit", "ShimChild", "CShimExecutable"]),
 
         // Tests.
         .target(
@@ -116,7 +118,8 @@ let package = Package(
         .testTarget(
             name: "SpawnKitTests",
             dependencies: [
-                "SpawnKit", "LinuxSystem", "CLinux", "CSpawnerEntry", "TestSupport", "SpawnProbe", "container-shim", system,
+                "SpawnKit", "LinuxSystem", "CLinux", "CSpawnerEntry", "TestSupport", "SpawnProbe", "container-shim", "durable-shim",
+                system,
             ]
         ),
         // One of several programs with one image store.
@@ -169,7 +172,8 @@ let package = Package(
         .testTarget(
             name: "ContainerKitTests",
             dependencies: [
-                "ContainerKit", "TestSupport", "OCIModel", "LinuxSystem", "SpawnKit", "CLinux", nioCore, nioPosix, crypto, system,
+                "ContainerKit", "TestSupport", "durable-shim", "OCIModel", "LinuxSystem", "SpawnKit", "CLinux", nioCore, nioPosix, crypto,
+                system,
             ]
         ),
         // Pulls in a virtual machine until its power is cut.

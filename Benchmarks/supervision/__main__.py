@@ -1,7 +1,7 @@
 """Measures what containers that stay cost and how they are used: memory of their supervisors, exec, attach, and launches beside many of
 them or much memory. Peers are measured in turns in the same run. One scenario a file; rows of these scenarios in the results are replaced.
 
-Usage, as root: python3 supervision --program <supervise> --layout <program that makes a layout> --output <latest.json> [--only scenario,…]
+Usage, as root: python3 supervision --program <supervise> --shim <durable-shim> --layout <program that makes a layout> --output <latest.json> [--only scenario,…]
 BENCH_SUPERVISION_COUNT: containers of the largest measurement (1000); BENCH_SUPERVISION_RUNS: measured runs of each subject (200);
 BENCH_SUPERVISION_GIB: resident memory of the largest measurement (4); BENCH_SUPERVISION_MIB: bytes of a stream (1024).
 """
@@ -26,8 +26,9 @@ SCENARIOS = {"shim-memory": shim_memory, "exec-true": exec_true, "attach-through
 class Setting:
     """What all scenarios share: the image, a scratch directory, and how much is measured."""
 
-    def __init__(self, program, layout_maker, work):
+    def __init__(self, program, shim, layout_maker, work):
         self.program = program
+        self.shim = shim
         self.work = work
         self.layout = work / "layout"
         self.block = work / "block"
@@ -40,10 +41,11 @@ class Setting:
         line = b"2026-01-01T00:00:00Z INFO request served path=/index.html status=200 bytes=4711 agent=bench time=0.00123"
         self.block.write_bytes((line[:99] + b"\n") * 41943)
 
-    def ours(self, name):
+    def ours(self, name, own_image=False):
+        """The program, whose durable containers durable-shim supervises, or an image of its own."""
         directory = self.work / name
         directory.mkdir(exist_ok=True)
-        return Program(self.program, directory, self.layout, self.block)
+        return Program(self.program, directory, self.layout, self.block, *([] if own_image else [self.shim]))
 
 
 def remove_cgroups():
@@ -60,6 +62,7 @@ def remove_cgroups():
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--program", type=pathlib.Path, required=True)
+    parser.add_argument("--shim", type=pathlib.Path, required=True)
     parser.add_argument("--layout", type=pathlib.Path, required=True)
     parser.add_argument("--output", type=pathlib.Path, required=True)
     parser.add_argument("--only", default=",".join(SCENARIOS))
@@ -69,7 +72,7 @@ def main():
     work.mkdir(mode=0o700)
     rows = []
     try:
-        setting = Setting(options.program, options.layout, work)
+        setting = Setting(options.program, options.shim, options.layout, work)
         for name in options.only.split(","):
             print(f"supervision: {name}", file=sys.stderr)
             rows += SCENARIOS[name].measure(setting)

@@ -6,8 +6,8 @@ import subprocess
 
 
 class Program:
-    def __init__(self, program, directory, layout, block):
-        self.arguments = [program, directory, layout, block]
+    def __init__(self, program, directory, layout, block, *shim):
+        self.arguments = [program, directory, layout, block, *shim]
         self.process = subprocess.Popen(self.arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         if self.answer() != "ready":
             raise SystemExit("supervision: the program did not start")

@@ -1,14 +1,42 @@
 #define _GNU_SOURCE
 #include "CLinux.h"
 
+#include <errno.h>
 #include <malloc.h>
+#include <sys/auxv.h>
 
-// glibc's fork, not the raw call: it resets the state of malloc and of the dynamic linker in the child. Swift marks
-// fork() unavailable, because a threaded process must not call it; the spawner is single-threaded for life.
-long ck_fork(void) { return ckResult(fork()); }
+// The spawner is single-threaded for life, so no lock needs to be reset in the child, as fork() does, which writes to pages of the dynamic
+// linker that parent and child then no longer share. Libraries without _Fork (glibc before 2.34) get by with that.
+extern pid_t _Fork(void) __attribute__((weak));
+long ck_fork(void) { return ckResult(_Fork ? _Fork() : fork()); }
 
 // One stack is enough: the caller waits for the child, and has no other thread. Untouched pages cost nothing.
 static unsigned char borrowedStack[256 * 1024] __attribute__((aligned(4096)));
+
+/// Where the heap's last free piece begins, which grows with the heap.
+static uintptr_t heapTop(void) {
+#if __GLIBC_PREREQ(2, 33)
+    return (uintptr_t)sbrk(0) - mallinfo2().keepcost;
+#else
+    return (uintptr_t)sbrk(0) - (size_t)mallinfo().keepcost;
+#endif
+}
+
+void ck_seal_heap(void) {
+    // Joins what is free and small, and leaves the end as it is.
+    malloc_trim(1 << 24);
+    uintptr_t top = heapTop();
+    // The best fit below it for each size, the larger first; what comes from above shows that there is none.
+    for (size_t size = 32 * 1024; size >= 24; size = size > 32 ? size / 2 : size - 8)
+        for (void *filler; (filler = malloc(size)) != NULL;)
+            if ((uintptr_t)filler >= top) {
+                free(filler);
+                break;
+            }
+    // Up to the next page, less the 8 bytes that malloc(3) needs.
+    size_t rest = -heapTop() & 4095;
+    if (malloc(rest < 32 ? rest + 4096 - 8 : rest - 8) == NULL) return;
+}
 
 void ck_trim_memory(void) {
     malloc_trim(0);
@@ -74,6 +102,9 @@ long ck_clone3_borrowing(uint64_t flags, int *pidfd, int exitSignal, int cgroup,
 extern char **environ;
 void ck_clear_environment(void) {
     for (char **variable = environ; variable && *variable; variable++) memset(*variable, 0, strlen(*variable));
+    // glibc reads its own variable from a copy, and lists that instead of what the kernel shows, which lies between arguments and file name.
+    char *arguments = program_invocation_name, *end = (char *)getauxval(AT_EXECFN);
+    if (arguments && end > arguments) memset(arguments + strlen(arguments), 0, (size_t)(end - arguments) - strlen(arguments));
     clearenv();
 }
 

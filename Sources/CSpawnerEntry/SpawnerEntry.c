@@ -22,7 +22,7 @@ const char *ckSpawnerMarkerName(void) { return marker; }
 
 /// SpawnKit's entry, in Swift; it does not return.
 extern void containerkit_spawner_main(int control) __attribute__((weak));
-/// A non-zero value marks the executable product `container-shim`, which serves hosts that are other programs.
+/// A non-zero value marks the executable products `container-shim` and `durable-shim`, which serve hosts that are other programs.
 extern const int containerkit_serves_other_programs __attribute__((weak));
 
 typedef int role(const uint8_t *, ptrdiff_t, const int *, int);
@@ -45,6 +45,9 @@ int ckRunRole(uint32_t number, const uint8_t *request, ptrdiff_t size, const int
 int ckHasRole(uint32_t number) { return roleNumbered(number) != NULL; }
 
 extern void containerkit_prepare_shim(int isSpare) __attribute__((weak));
+extern uint32_t containerkit_shim_frames(void) __attribute__((weak));
+
+uint32_t ckShimFrames(void) { return containerkit_shim_frames ? containerkit_shim_frames() : 0; }
 
 void ckPrepareRole(uint32_t number, int isSpare) {
     if (number == 1 && containerkit_prepare_shim) containerkit_prepare_shim(isSpare);

@@ -13,6 +13,15 @@ import Testing
 struct SpareTests {
     @Test func theRehearsalGoesToItsEnd() { #expect(ShimRehearsal.run()) }
 
+    /// To the program, which is not there.
+    @Test func theLaunchOfTheRehearsalGoesToItsEnd() throws {
+        // In a process with one thread, as a spawner is.
+        let program = try #require(Files.link("/proc/self/exe").map { FilePath($0) }).removingLastComponent().appending("ShimProbe")
+        let probe = try ChildProcess(Command([program.string, "rehearse"]))
+        #expect(try probe.wait(within: .seconds(10)) == 0)
+        #expect(String(decoding: probe.output(), as: UTF8.self) == "to its end\n")
+    }
+
     /// At whatever instant it dies, the next container has a shim.
     @Test func aKilledSpareIsReplaced() async throws {
         try await ShimFixture.with { fixture in

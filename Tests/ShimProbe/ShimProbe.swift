@@ -14,6 +14,7 @@ import SystemPackage
 /// A host program that makes one container after another until somebody kills it, and says before each step what it is
 /// about to do.
 ///
+/// With `rehearse` it only goes through the launch that a spawner rehearses.
 /// With `unprivileged` it makes two containers, as a user without rights over the host, and waits.
 ///
 /// Arguments: `throwaway`, `durable` or `unprivileged`, run directory, root directory, scratch directory, then the cgroup parents.
@@ -21,6 +22,7 @@ import SystemPackage
 struct ShimProbe {
     static func main() async throws {
         let arguments = CommandLine.arguments
+        if arguments.last == "rehearse" { return print(ShimRehearsal.launch() ? "to its end" : "it failed") }
         guard arguments.count >= 5 else { exit(64) }
         let isDurable = arguments[1] == "durable"
         let threads = NIOThreadPool(numberOfThreads: 2)

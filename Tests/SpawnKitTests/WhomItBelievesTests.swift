@@ -100,12 +100,20 @@ struct WhomItBelievesTests {
     }
 
     /// The way out for a program that cannot execute itself: the executable product.
-    @Test func shimExecutableServesOtherPrograms() throws {
-        let shim = try ProbeProgram.path.replacing("SpawnProbe", with: "container-shim")
+    @Test(arguments: ["container-shim", "durable-shim"]) func shimExecutableServesOtherPrograms(_ name: String) throws {
+        let shim = try ProbeProgram.path.replacing("SpawnProbe", with: name)
         #expect(try ProbeProgram.run("prepare", marker: nil, control: .nothing, suffix: [shim]) == "prepared")
         let output = try ProbeProgram.run(
             "prepare", marker: nil, control: .nothing, prefix: ["/lib64/ld-linux-x86-64.so.2"], suffix: [shim])
         #expect(output == "prepared")
+    }
+
+    /// Another program, one that is not there, and a file that is none.
+    @Test(arguments: ["/bin/true", "/nonexistent/durable-shim", "/etc/passwd"])
+    func executableThatIsNoShim(_ path: String) throws {
+        let output = try ProbeProgram.run("prepare", marker: nil, control: .nothing, suffix: [path])
+        #expect(output.contains("cannot make containers for this program: \(path): "), "\(output)")
+        #expect(output.contains("`durable-shim`"), "\(output)")
     }
 
     /// The probe is another program than this one, so it does not believe this one's greeting.

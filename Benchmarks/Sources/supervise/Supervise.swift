@@ -5,7 +5,7 @@ import SystemPackage
 /// A program that uses the package, driven line by line, so that the scenarios of `Benchmarks/supervision` can measure it in turns with its
 /// peers.
 ///
-/// supervise <directory> <layout> <block>
+/// supervise <directory> <layout> <block> [<durable-shim>]
 ///
 /// Each line of standard input is a command with one answer:
 /// start <count>, start-unfiltered <count>, run, exec, exec-status, stream chunks|lines|pipe <bytes>, resident <bytes>, delete.
@@ -13,8 +13,8 @@ import SystemPackage
 enum Supervise {
     static func main() async {
         let arguments = CommandLine.arguments
-        guard arguments.count == 4 else {
-            FileHandle.standardError.write(Data("usage: supervise <directory> <layout> <block>\n".utf8))
+        guard [4, 5].contains(arguments.count) else {
+            FileHandle.standardError.write(Data("usage: supervise <directory> <layout> <block> [<durable-shim>]\n".utf8))
             exit(2)
         }
         // A descriptor or two for each container.
@@ -22,19 +22,24 @@ enum Supervise {
         getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
         limit.rlim_cur = limit.rlim_max
         setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-        do { try await serve(FilePath(arguments[1]), layout: FilePath(arguments[2]), block: FilePath(arguments[3])) } catch {
+        do {
+            try await serve(
+                FilePath(arguments[1]), layout: FilePath(arguments[2]), block: FilePath(arguments[3]),
+                shim: arguments.count > 4 ? FilePath(arguments[4]) : nil)
+        } catch {
             FileHandle.standardError.write(Data("supervise: \(error)\n".utf8))
             exit(1)
         }
     }
 
-    private static func serve(_ directory: FilePath, layout: FilePath, block: FilePath) async throws {
+    private static func serve(_ directory: FilePath, layout: FilePath, block: FilePath, shim: FilePath?) async throws {
         try await withContainerEngine {
             $0.root = directory.appending("root")
             $0.run = directory.appending("run")
             $0.cgroupParent = "/containerkit-bench-supervise"
             $0.removesCgroupParent = true
             $0.durability = .none
+            $0.durableShim = shim
         } operation: { engine in
             let image = try await engine.images.importLayout(layout, as: "local/busybox:bench")
             let containers = RunningContainers(engine: engine, image: image)

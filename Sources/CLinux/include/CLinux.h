@@ -268,6 +268,9 @@ long ck_fork(void);
 /// Gives the kernel back what this process has of memory and does not use: free pages of the heap, the stack below the caller, and that of
 /// `ck_clone3_borrowing`. For a process with one thread.
 void ck_trim_memory(void);
+/// Has everything that is allocated from here on lie together, on pages of its own: what is free in between, among what is there for good,
+/// is taken and never used. For a process that forks many which look at the latter, so that it stays shared.
+void ck_seal_heap(void);
 /// Overwrites the environment in place, so that /proc/<pid>/environ of a fork shows nothing of it, and empties it.
 void ck_clear_environment(void);
 /// Gives every signal its default disposition, also those glibc keeps to itself (posix_spawn leaves them ignored).

@@ -18,6 +18,8 @@ public final class ContainerEngine: Sendable {
     let directories: EngineDirectories
     let threads: NIOThreadPool
     let spawner: Spawner
+    /// Of durable containers, where they have one of their own.
+    private let durableSpawner: Spawner?
     let supervisor: Supervisor
     let hostFeatures: HostFeatures
     let cgroups: CgroupHost
@@ -46,8 +48,13 @@ public final class ContainerEngine: Sendable {
         threads.start()
         self.threads = threads
         spawner = Spawner(configuration: configuration.spawner)
+        durableSpawner = configuration.durableShim.map { executable in
+            var own = configuration.spawner
+            own.executable = executable
+            return Spawner(configuration: own)
+        }
         do throws(ContainerError) {
-            let opened = try await Self.open(configuration, directories, threads, spawner)
+            let opened = try await Self.open(configuration, directories, threads, spawner, durableSpawner)
             hostFeatures = opened.features
             cgroups = opened.cgroups
             placement = opened.placement
@@ -79,7 +86,8 @@ public final class ContainerEngine: Sendable {
     }
 
     private static func open(
-        _ configuration: EngineConfiguration, _ directories: EngineDirectories, _ threads: NIOThreadPool, _ spawner: Spawner
+        _ configuration: EngineConfiguration, _ directories: EngineDirectories, _ threads: NIOThreadPool, _ spawner: Spawner,
+        _ durableSpawner: Spawner?
     ) async throws(ContainerError) -> Opened {
         // The helper needs some milliseconds to start; meanwhile the host is looked at.
         async let helper: Result<Void, SpawnError> = Result { () async throws(SpawnError) in try await spawner.prepare() }
@@ -108,7 +116,8 @@ public final class ContainerEngine: Sendable {
                 features: features, cgroups: cgroups, seccomp: SeccompCache(directory: directories.cache.appending("seccomp")))
             let supervisor: Supervisor
             do throws(ShimError) {
-                supervisor = try Supervisor(spawner: spawner, run: directories.run, threads: threads, logger: configuration.logger)
+                supervisor = try Supervisor(
+                    spawner: spawner, durableSpawner: durableSpawner, run: directories.run, threads: threads, logger: configuration.logger)
             } catch { throw ContainerError(error, container: nil) }
             var obstacle: BundleError?
             do throws(BundleError) { try UpperDirectory.check(directories.containers) } catch { obstacle = error }
@@ -162,6 +171,7 @@ public final class ContainerEngine: Sendable {
         await store.shutdown()
         supervisor.shutdown()
         spawner.shutdown()
+        durableSpawner?.shutdown()
         do { try await threads.shutdownGracefully() } catch {
             configuration.logger.error("The engine's threads could not be ended: \(error)")
         }

@@ -26,6 +26,11 @@ public struct EngineConfiguration: Sendable {
     public var platform = Platform.current
     /// How the helper process is started.
     public var spawner = SpawnerConfiguration()
+    /// The path of `durable-shim`, an executable product of this package, which then supervises durable containers: linked statically it
+    /// leaves a fraction of the memory behind when this program has ended. Nil, the default, is the same helper process as for all others. It
+    /// starts at the first durable container; one that is missing, or of another version of this package, is refused there. Containers that
+    /// run stay with whoever made them, whatever is set here later.
+    public var durableShim: FilePath?
     /// Where the engine writes what nobody is told otherwise: failed clean-ups, swept containers.
     public var logger = Logger(label: "containerkit")
     /// The program's own HTTP client. Nil, the default, makes one at the first pull and ends it with the engine. Its redirects must be

@@ -17,6 +17,7 @@ final class ChildBody {
     }
 
     private var parts: Parts?
+    private var last: LastStep?
     private let root: CInt
     /// True when clone3 put the child into the v2 directory already.
     var isInUnified = false
@@ -34,25 +35,27 @@ final class ChildBody {
 
     /// The child: everything up to the container's program.
     func run() -> Never {
-        guard let last = prepare() else { ck_exit(127) }
+        prepare()
+        guard let last else { ck_exit(127) }
         last.run()
     }
 
     /// The launcher, afterwards: the child may have left this object retained, so what it holds is let go by hand.
-    func clear() { parts = nil }
+    func clear() {
+        parts = nil
+        last?.deallocate()
+        last = nil
+    }
 
     /// A frame of its own, which is gone at the last step.
     @inline(never)
-    private func prepare() -> LastStep? {
-        guard let parts else { return nil }
+    private func prepare() {
+        guard let parts else { return }
         var container = ContainerChild(
             plan: parts.plan, prepared: parts.prepared, cgroups: parts.cgroups, isInUnified: isInUnified, hasJoined: hasJoined,
             joined: parts.joined, ahead: parts.ahead, root: ContainerRoot(OwnedDescriptor(root)), process: parts.process,
             emptyDirectory: nil)
-        do throws(Errno) { return try container.prepare() } catch {
-            parts.process.page.fail(error)
-            return nil
-        }
+        do throws(Errno) { last = try container.prepare() } catch { parts.process.page.fail(error) }
     }
 }
 

@@ -158,7 +158,12 @@ struct ChildProcess {
         // Its listener is handed over by the launcher, which may be gone when a parked process goes on.
         if plan.listener != nil { try loadListeningFilter() }
         if parks { try park(image) }
-        if plan.listener == nil { try LastStep.load(plan.seccompProgram, plan.seccompFlags, page) }
+        if plan.listener != nil { return }
+        // An error that a closure throws loses its type.
+        let loaded = unsafe plan.seccompProgram.withUnsafeBufferPointer { filter in
+            Result { () throws(Errno) in try unsafe LastStep.load(filter, plan.seccompFlags, page) }
+        }
+        try loaded.get()
     }
 
     /// The directory may have been swapped for a link out of the root: its name then reads "(unreachable)".

@@ -18,6 +18,10 @@ internal import SystemPackage
         count = paths.count
     }
 
+    func deallocate() {
+        for table in [arguments, environment, candidates] { table.deallocate() }
+    }
+
     /// The program itself when its name has a slash, else one path for each entry of the container's PATH.
     static func candidates(_ plan: ProcessPlan) -> [String] {
         guard let program = plan.arguments.first, !program.isEmpty else { return [] }

@@ -49,8 +49,12 @@ extension Shim {
         let directory = try ShimDirectory(request)
         self.directory = directory
         if request.isAttachable { listener = SharedDescriptor(try directory.listen()) }
-        childSignal = SharedDescriptor(try .blockedSignals([SIGCHLD]))
+        try watchChildren()
     }
+
+    /// One copy of it, whose constants are made in the rehearsal.
+    @inline(never)
+    func watchChildren() throws(Errno) { childSignal = SharedDescriptor(try .blockedSignals([SIGCHLD])) }
 
     func adopt(_ container: LaunchedContainer, _ held: ShimStreams) {
         self.container = container

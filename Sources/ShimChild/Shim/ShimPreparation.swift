@@ -15,6 +15,8 @@ enum ShimPreparation {
             network.withLock { $0 = PreparedNetwork.make() }
         } else {
             mounts.withLock { $0 = EmptyMounts.make() }
+            ShimRehearsal.launch(take())
+            ck_seal_heap()
         }
     }
 

@@ -12,6 +12,8 @@ package import SystemPackage
 /// Makes, finds and cleans up supervised containers below one run directory.
 package final class Supervisor: Sendable {
     let spawner: Spawner
+    /// Of durable containers.
+    let durableSpawner: Spawner
     let run: FilePath
     let bootID: String
     let reactor: Reactor
@@ -23,11 +25,15 @@ package final class Supervisor: Sendable {
     private let creator = ContainerState.Creator(pid: getpid())
 
     /// - Parameters:
+    ///   - durableSpawner: makes the shims of durable containers; nil is the one of all others.
     ///   - run: the run directory; `containers` in it is made, 0700.
     ///   - threads: where file system calls block. Its owner shuts it down, after this.
     /// - Throws: `ShimError` when the directory cannot be made.
-    package init(spawner: Spawner, run: FilePath, threads: NIOThreadPool, logger: Logger) throws(ShimError) {
+    package init(
+        spawner: Spawner, durableSpawner: Spawner? = nil, run: FilePath, threads: NIOThreadPool, logger: Logger
+    ) throws(ShimError) {
         self.spawner = spawner
+        self.durableSpawner = durableSpawner ?? spawner
         self.run = run
         self.threads = threads
         self.logger = logger
@@ -79,6 +85,7 @@ package final class Supervisor: Sendable {
             try container.connect(try pair.near.duplicate())
             // Not held on to: that would hide the shim's end.
             let descriptors = [SharedDescriptor(try pair.far.duplicate()), ownProcess, lock] + launch.descriptors
+            let spawner = launch.isDurable ? durableSpawner : spawner
             spawner.spawn(.shim, request: request(launch, directory).encode(), descriptors: descriptors) { result in
                 if case .failure(let error) = result { container.wasNotSpawned(error) }
             }

@@ -32,12 +32,16 @@ struct SpareRole: ~Copyable {
         _ = unsafe ck_prctl_pointer(PR_SET_NAME, "ck-spare")
         ckPrepareRole(SpawnRole.shim.rawValue, 1)
         do {
-            guard let message = try socket.receive() else { _exit(0) }
-            let request = try SpawnRequest(decoding: message.bytes)
-            var descriptors = message.takeDescriptors()
-            let work = try RoleWork(request, &descriptors)
-            close(socket.rawValue)
-            work.run(descriptors)
+            guard let work = try receive(socket) else { _exit(0) }
+            work.run()
         } catch { _exit(65) }
+    }
+
+    /// A frame of its own: the message is gone when the work begins.
+    @inline(never)
+    private static func receive(_ socket: consuming OwnedDescriptor) throws -> RoleWork? {
+        guard let message = try socket.receive() else { return nil }
+        let request = try SpawnRequest(decoding: message.bytes)
+        return try RoleWork(request, message.takeDescriptors())
     }
 }

@@ -55,7 +55,7 @@ final class SpawnerLoop {
             if polled[1].revents != 0 { try reap() }
             if polled[0].revents != 0 {
                 guard let message = try control.receive() else { return endSpare() }
-                try serve(message)
+                if let work = try serve(message) { work.run() }
             }
         }
     }
@@ -66,7 +66,7 @@ final class SpawnerLoop {
             protocolVersion: UInt32(ckSpawnerProtocol), threads: Self.threadCount(),
             castWorks: value as? any CaseIterable != nil,
             roles: SpawnRole.allCases.reduce(0) { $0 | (ckHasRole($1.rawValue) != 0 ? 1 << UInt64($1.rawValue) : 0) },
-            makesPidNamespaces: ownPidNamespace != nil)
+            makesPidNamespaces: ownPidNamespace != nil, shimFrames: ckShimFrames())
     }
 
     /// From the link count of /proc/self/task, which is threads + 2. 0 when there is no /proc.
@@ -78,35 +78,43 @@ final class SpawnerLoop {
 
     // MARK: requests
 
-    private func serve(_ message: consuming ReceivedMessage) throws(Errno) {
+    /// - Returns: in the fork what it has to do; nil in the spawner. (A frame of its own: the message is gone when the work begins.)
+    @inline(never)
+    private func serve(_ message: consuming ReceivedMessage) throws(Errno) -> RoleWork? {
         let request: SpawnRequest
         do { request = try SpawnRequest(decoding: message.bytes) } catch {
-            return try tell(.failed(id: 0, phase: .decode, errno: EBADMSG))
+            try tell(.failed(id: 0, phase: .decode, errno: EBADMSG))
+            return nil
         }
         guard ckHasRole(request.role) != 0 else {
-            return try tell(.failed(id: request.id, phase: .role, errno: ENOSYS))
+            try tell(.failed(id: request.id, phase: .role, errno: ENOSYS))
+            return nil
         }
         spareFailed = false
         let bytes = message.bytes
-        var descriptors = message.takeDescriptors()
+        let descriptors = message.takeDescriptors()
         if request.role == SpawnRole.shim.rawValue, !request.payloadIsSealed, let pid = giveToSpare(bytes, descriptors) {
-            return try announce(pid, request.id)
+            try announce(pid, request.id)
+            return nil
         }
         if request.role == SpawnRole.shim.rawValue { hurries = 16 }
         let work: RoleWork
-        do throws(Errno) { work = try RoleWork(request, &descriptors) } catch {
-            return try tell(.failed(id: request.id, phase: .payload, errno: error.rawValue))
+        do throws(Errno) { work = try RoleWork(request, descriptors) } catch {
+            try tell(.failed(id: request.id, phase: .payload, errno: error.rawValue))
+            return nil
         }
         let pid: CInt
         do throws(SpawnStepFailure) { pid = try fork(ownNamespace: request.role == SpawnRole.shim.rawValue) } catch {
             if error.isFatal { throw error.errno }
-            return try tell(.failed(id: request.id, phase: error.phase, errno: error.errno.rawValue))
+            try tell(.failed(id: request.id, phase: error.phase, errno: error.errno.rawValue))
+            return nil
         }
         if pid == 0 {
             leaveSpawner()
-            work.run(descriptors)
+            return work
         }
         try announce(pid, request.id)
+        return nil
     }
 
     private struct SpawnStepFailure: Error {

@@ -50,6 +50,8 @@ struct SpawnerHello: Hashable {
     var roles: UInt64
     /// It may make pid namespaces, so that a shim's death is its container's.
     var makesPidNamespaces: Bool
+    /// The version of the frames that its shims speak; 0 when no shim is linked.
+    var shimFrames: UInt32
 }
 
 /// What the spawner tells the host.
@@ -72,6 +74,7 @@ enum SpawnerEvent: Hashable {
             writer.append(hello.castWorks)
             writer.append(hello.roles)
             writer.append(hello.makesPidNamespaces)
+            writer.append(hello.shimFrames)
         case .spawned(let id, let pid):
             writer.append(UInt8(1))
             writer.append(id)
@@ -98,7 +101,7 @@ enum SpawnerEvent: Hashable {
             self = .hello(
                 SpawnerHello(
                     protocolVersion: try reader.read(), threads: try reader.read(), castWorks: try reader.readBool(),
-                    roles: try reader.read(), makesPidNamespaces: try reader.readBool()))
+                    roles: try reader.read(), makesPidNamespaces: try reader.readBool(), shimFrames: try reader.read()))
         case 1: self = .spawned(id: try reader.read(), pid: try reader.read())
         case 2:
             let id: UInt64 = try reader.read()

@@ -10,7 +10,15 @@ struct SpawnerProcess: ~Copyable {
     let hello: SpawnerHello
 
     /// Starts a spawner and waits for its hello. Blocks up to the configured limit; call it from a thread of one's own.
+    /// - Throws: `.hostCannotReexecute`, or `.unsuitableExecutable` where the configuration names another one.
     static func start(_ configuration: SpawnerConfiguration) throws(SpawnError) -> SpawnerProcess {
+        do throws(SpawnError) { return try startProcess(configuration) } catch {
+            guard let executable = configuration.executable, error.code != .closed else { throw error }
+            throw SpawnError(.unsuitableExecutable, errno: error.errno, "\(executable): \(error.reason)")
+        }
+    }
+
+    private static func startProcess(_ configuration: SpawnerConfiguration) throws(SpawnError) -> SpawnerProcess {
         // Keeps the constructor's object in the program, whatever the linker thinks of it.
         guard ckSpawnerEntryAnchor == 1 else { throw SpawnError(.hostCannotReexecute, "the constructor is not linked") }
         let executable = try SpawnerExecutable.open(configuration)
@@ -80,6 +88,8 @@ struct SpawnerProcess: ~Copyable {
         // Every symbol bound once, here, and not again in each fork.
         var variables = [
             "\(unsafe String(cString: ckSpawnerMarkerName()))=\(ckSpawnerControl)", "SWIFT_BACKTRACE=enable=no", "LD_BIND_NOW=1",
+            // What a fork frees goes back to the kernel, instead of into a cache of each size. See: man 3 mallopt.
+            "GLIBC_TUNABLES=glibc.malloc.tcache_count=0",
         ]
         if let path = unsafe getenv("LD_LIBRARY_PATH") { variables.append("LD_LIBRARY_PATH=\(unsafe String(cString: path))") }
         var arguments = unsafe [strdup("container-spawner"), nil]
@@ -95,6 +105,8 @@ struct SpawnerProcess: ~Copyable {
         return pid
     }
 
+    private static let endedSilently = "it ended before it said hello, as another program does, or one of another version"
+
     private static func receiveHello(
         _ control: borrowing OwnedDescriptor, limit: Duration
     ) throws(SpawnError) -> SpawnerHello {
@@ -107,7 +119,7 @@ struct SpawnerProcess: ~Copyable {
         }
         do {
             guard let message = try control.receive(nonBlocking: true) else {
-                throw SpawnError(.hostCannotReexecute, "it ended before it said hello")
+                throw SpawnError(.hostCannotReexecute, endedSilently)
             }
             guard case .hello(let hello) = try SpawnerEvent(decoding: message.bytes) else {
                 throw SpawnError(.protocolViolation, "the first frame is no hello")
@@ -116,15 +128,20 @@ struct SpawnerProcess: ~Copyable {
         } catch let error as SpawnError {
             throw error
         } catch let error as Errno {
-            throw SpawnError(.hostCannotReexecute, errno: error, "it ended before it said hello")
+            throw SpawnError(.hostCannotReexecute, errno: error, endedSilently)
         } catch {
             throw SpawnError(.protocolViolation, "hello: \(error)")
         }
     }
 
-    private static func judge(_ hello: SpawnerHello) throws(SpawnError) {
+    static func judge(_ hello: SpawnerHello, shimFrames: UInt32 = ckShimFrames()) throws(SpawnError) {
         guard hello.protocolVersion == UInt32(ckSpawnerProtocol) else {
             throw SpawnError(.hostCannotReexecute, "it speaks protocol version \(hello.protocolVersion), not \(ckSpawnerProtocol)")
+        }
+        // Only of executables of their own: what is built with the program is of its version.
+        if shimFrames != 0, hello.shimFrames != 0, hello.shimFrames != shimFrames {
+            throw SpawnError(
+                .hostCannotReexecute, "its shims speak version \(hello.shimFrames) of the frames, and this program version \(shimFrames)")
         }
         guard hello.threads == 1 else {
             let seen = hello.threads == 0 ? "there is no /proc" : "something preloaded started \(hello.threads - 1) threads"

@@ -14,6 +14,7 @@ struct HostExample {
         try await withContainerEngine {
             EngineFixture.configure(&$0, in: base)
             $0.cgroupParent = FilePath("/containerkit-test-\(getppid())")
+            $0.durableShim = getenv("CONTAINERKIT_HOST_DURABLE_SHIM").map { FilePath(String(cString: $0)) }
         } operation: { engine in
             let source = ContainerSource.directory(base.appending("rootfs"))
             let script = "while :; do sleep 0.1; echo tick; done"
@@ -39,10 +40,20 @@ struct HostExample {
 struct HostDeathTests {
     /// SIGKILL of the host; Ctrl-C and a hang-up, which reach its whole process group.
     @Test(arguments: [SIGKILL, SIGINT, SIGHUP]) func promise4ThrowawayGoesAndDurableStays(signal: Int32) async throws {
+        try await expectDurableStays(after: signal, environment: [:])
+    }
+
+    /// The same with an executable of its own for durable containers; who finds them knows nothing of it.
+    @Test func promise4WithAnExecutableOfItsOwn() async throws {
+        try await expectDurableStays(after: SIGKILL, environment: ["CONTAINERKIT_HOST_DURABLE_SHIM": DurableShimTests.executable.string])
+    }
+
+    private func expectDurableStays(after signal: Int32, environment own: [String: String]) async throws {
         try await withCleanup { cleanup in
             let base = try cleanup.directory("host")
             try TestRootFileSystem.make(at: base.appending("rootfs"))
-            var environment = ["CONTAINERKIT_HOST_BASE": base.string]
+            var environment = own
+            environment["CONTAINERKIT_HOST_BASE"] = base.string
             for name in ["PATH", "LD_LIBRARY_PATH", "TMPDIR", "HOME"] {
                 if let value = getenv(name) { environment[name] = String(cString: value) }
             }
@@ -68,6 +79,7 @@ struct HostDeathTests {
                 #expect(names == ["durable"])
                 let container = try await engine.reattach("durable")
                 #expect(container.exit == nil)
+                #expect(try DurableShimTests.isSupervisedByIt(container) == !own.isEmpty)
                 #expect(try await container.exec(["sh", "-c", "echo $A"]).standardOutput == "kept\n")
                 let before = try await container.logs().count
                 try await Task.sleep(for: .milliseconds(300))
