@@ -1,7 +1,9 @@
 #define _GNU_SOURCE
 #include "CLinux.h"
 
+#include <elf.h>
 #include <errno.h>
+#include <link.h>
 #include <malloc.h>
 #include <sys/auxv.h>
 
@@ -22,6 +24,28 @@ static uintptr_t heapTop(void) {
 #endif
 }
 
+static int forgetImage(struct dl_phdr_info *image, size_t size, void *context) {
+    (void)size;
+    (void)context;
+    const uintptr_t page = 4096;
+    for (int index = 0; index < image->dlpi_phnum; index++) {
+        if (image->dlpi_phdr[index].p_type != PT_DYNAMIC) continue;
+        const ElfW(Dyn) *entry = (const void *)(image->dlpi_addr + image->dlpi_phdr[index].p_vaddr);
+        for (; entry->d_tag != DT_NULL; entry++)
+            if (entry->d_tag == DT_TEXTREL || (entry->d_tag == DT_FLAGS && entry->d_un.d_val & DF_TEXTREL)) return 0;
+    }
+    for (int index = 0; index < image->dlpi_phnum; index++) {
+        const ElfW(Phdr) *segment = &image->dlpi_phdr[index];
+        // What may be written to has been, by the dynamic linker at least.
+        if (segment->p_type != PT_LOAD || segment->p_flags & PF_W) continue;
+        uintptr_t start = (image->dlpi_addr + segment->p_vaddr) & ~(page - 1);
+        uintptr_t end = (image->dlpi_addr + segment->p_vaddr + segment->p_memsz + page - 1) & ~(page - 1);
+        madvise((void *)start, end - start, MADV_DONTNEED);
+    }
+    return 0;
+}
+void ck_forget_images(void) { dl_iterate_phdr(forgetImage, NULL); }
+
 void ck_seal_heap(void) {
     // Joins what is free and small, and leaves the end as it is.
     malloc_trim(1 << 24);
@@ -40,6 +64,7 @@ void ck_seal_heap(void) {
 
 void ck_trim_memory(void) {
     malloc_trim(0);
+    ck_forget_images();
     madvise(borrowedStack, sizeof borrowedStack, MADV_DONTNEED);
     // What deeper calls have left behind, less the 128 bytes that a leaf may use. A part that was never touched is no mapping: ENOMEM.
     const uintptr_t page = 4096, depth = 256 * 1024;

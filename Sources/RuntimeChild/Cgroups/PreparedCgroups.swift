@@ -36,10 +36,10 @@ struct PreparedCgroups {
             if !isOld { try check(result) }
             do throws(Errno) {
                 let descriptor = try OwnedDescriptor.open(directory.path, flags: O_PATH | O_DIRECTORY)
-                cgroups.append(
-                    ContainerCgroup(
-                        path: directory.path, isUnified: directory.isUnified, directory: SharedDescriptor(descriptor)))
-                if !isOld { made += cgroups.suffix(1) }
+                let cgroup = ContainerCgroup(
+                    path: directory.path, isUnified: directory.isUnified, directory: SharedDescriptor(descriptor))
+                cgroups.append(cgroup)
+                if !isOld { made.append(cgroup) }
             } catch {
                 if !isOld { unsafe ck_unlinkat(AT_FDCWD, directory.path, AT_REMOVEDIR) }
                 throw error

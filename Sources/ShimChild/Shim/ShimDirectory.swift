@@ -7,6 +7,9 @@ final class ShimDirectory {
     private let directory: OwnedDescriptor
     private let record: SharedDescriptor?
 
+    /// No literal: for that Swift makes an array's type in each shim.
+    private static let inside = ResolveFlags.beneath.union(.noSymlinks)
+
     /// Reserves the room of the exit record, so that a full disk cannot lose it.
     init(_ request: ShimRequest) throws(Errno) {
         directory = try OwnedDescriptor.open(request.runDirectory, flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
@@ -15,7 +18,7 @@ final class ShimDirectory {
             return
         }
         let file = try OwnedDescriptor.open(
-            "exit.json.new", at: directory, flags: O_WRONLY | O_CREAT | O_TRUNC, mode: 0o600, resolve: [.beneath, .noSymlinks])
+            "exit.json.new", at: directory, flags: O_WRONLY | O_CREAT | O_TRUNC, mode: 0o600, resolve: Self.inside)
         let result = ck_fallocate(file.rawValue, 0, 0, 1024)
         if result != -Int(EOPNOTSUPP) { try check(result) }
         record = SharedDescriptor(file)
@@ -35,7 +38,7 @@ final class ShimDirectory {
     func writePid(_ pid: Int32, bootID: String) throws(Errno) {
         guard record != nil else { return }
         let file = try OwnedDescriptor.open(
-            "pid", at: directory, flags: O_WRONLY | O_CREAT | O_TRUNC, mode: 0o600, resolve: [.beneath, .noSymlinks])
+            "pid", at: directory, flags: O_WRONLY | O_CREAT | O_TRUNC, mode: 0o600, resolve: Self.inside)
         try file.write("\(pid) \(ProcessStat(pid)?.startTime ?? 0) \(bootID)\n")
     }
 

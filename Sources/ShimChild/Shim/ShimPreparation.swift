@@ -17,6 +17,7 @@ enum ShimPreparation {
             mounts.withLock { $0 = EmptyMounts.make() }
             ShimRehearsal.launch(take())
             ck_seal_heap()
+            ck_forget_images()
         }
     }
 

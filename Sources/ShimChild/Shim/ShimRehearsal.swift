@@ -1,6 +1,6 @@
 internal import CLinux
 internal import LinuxSystem
-internal import RuntimeChild
+package import RuntimeChild
 internal import SystemPackage
 
 /// Goes once through what every shim does between its request and its end, with nothing that shows outside.
