@@ -34,14 +34,17 @@ static int forgetImage(struct dl_phdr_info *image, size_t size, void *context) {
         for (; entry->d_tag != DT_NULL; entry++)
             if (entry->d_tag == DT_TEXTREL || (entry->d_tag == DT_FLAGS && entry->d_un.d_val & DF_TEXTREL)) return 0;
     }
-    for (int index = 0; index < image->dlpi_phnum; index++) {
+    // Noted first: the headers lie in one of them, and would bring it back.
+    struct { uintptr_t start, end; } forgotten[8];
+    int count = 0;
+    for (int index = 0; index < image->dlpi_phnum && count < 8; index++) {
         const ElfW(Phdr) *segment = &image->dlpi_phdr[index];
         // What may be written to has been, by the dynamic linker at least.
         if (segment->p_type != PT_LOAD || segment->p_flags & PF_W) continue;
-        uintptr_t start = (image->dlpi_addr + segment->p_vaddr) & ~(page - 1);
-        uintptr_t end = (image->dlpi_addr + segment->p_vaddr + segment->p_memsz + page - 1) & ~(page - 1);
-        madvise((void *)start, end - start, MADV_DONTNEED);
+        forgotten[count].start = (image->dlpi_addr + segment->p_vaddr) & ~(page - 1);
+        forgotten[count++].end = (image->dlpi_addr + segment->p_vaddr + segment->p_memsz + page - 1) & ~(page - 1);
     }
+    while (count-- > 0) madvise((void *)forgotten[count].start, forgotten[count].end - forgotten[count].start, MADV_DONTNEED);
     return 0;
 }
 void ck_forget_images(void) { dl_iterate_phdr(forgetImage, NULL); }
