@@ -6,8 +6,10 @@ import Testing
 /// Durable containers that an executable of its own supervises.
 @Suite("Durable shim", .serialized, .needsRoot, .tags(.privileged), .leakChecked)
 struct DurableShimTests {
-    /// Beside the test bundle.
-    static let executable = FilePath(CommandLine.arguments[0]).removingLastComponent().appending("durable-shim")
+    /// The one linked statically that `make test` names, or the one beside the test bundle.
+    static let executable =
+        getenv("CONTAINERKIT_DURABLE_SHIM").map { FilePath(String(cString: $0)) }
+        ?? FilePath(CommandLine.arguments[0]).removingLastComponent().appending("durable-shim")
 
     /// Whether the parent of its first process is a fork of that executable.
     static func isSupervisedByIt(_ container: Container) throws -> Bool {
