@@ -6,7 +6,7 @@ public import SystemPackage
 
 /// A container of this engine.
 ///
-/// Its streams are pulled: what nobody reads stops the container once a pipe is full (64 KiB; 256 where a reader was busy). Take
+/// Its streams are pulled: what nobody reads stops the container once a pipe is full (64 KiB; 1 MiB where a reader was busy). Take
 /// `Output.file` or `.discard` where nobody reads. `ready(_:within:)` reads meanwhile, and loses nothing for who reads later.
 public final class Container: Sendable {
     /// Its name.

@@ -5,7 +5,7 @@ internal import SystemPackage
 
 /// Standard output or standard error of a process, as an asynchronous sequence of chunks of bytes.
 ///
-/// It is pulled: a process that writes more than the pipe holds (64 KiB, and 256 KiB while a reader takes all of it at once) waits until it
+/// It is pulled: a process that writes more than the pipe holds (64 KiB, and 1 MiB while a reader takes all of it at once) waits until it
 /// is read. One task reads; a second iterator continues where the first stopped.
 public struct ContainerOutput: AsyncSequence, Sendable {
     public typealias Element = [UInt8]

@@ -18,6 +18,11 @@ final class OutputReader: Sendable {
         var pipe = Pipe.asFound
     }
 
+    /// Pipes that this program has widened. Those of all containers count against one limit of their user (`pipe-user-pages-soft`, 64 MiB as a
+    /// rule), above which new pipes in containers would be tiny: a quarter of it at most.
+    private static let wide = Atomic<Int>(0)
+    private static let mostWide = 16
+
     private enum Pipe {
         case asFound
         /// It held `capacity` bytes before.
@@ -29,6 +34,14 @@ final class OutputReader: Sendable {
     init(_ descriptor: SharedDescriptor, reactor: Reactor) {
         self.descriptor = descriptor
         readiness = Readiness(descriptor, writing: false, reactor: reactor)
+    }
+
+    deinit {
+        state.withLock { state in
+            giveBack(&state)
+            // What nobody has read keeps its room, and goes with the pipe.
+            if case .widened(let capacity) = state.pipe, capacity < ReadSize.widePipe { Self.wide.subtract(1, ordering: .relaxed) }
+        }
     }
 
     func unread(_ chunks: [[UInt8]]) { state.withLock { $0.returned.insert(contentsOf: chunks, at: 0) } }
@@ -78,18 +91,27 @@ final class OutputReader: Sendable {
 
     private func widen() -> Pipe {
         let capacity = ck_fcntl(descriptor.rawValue, F_GETPIPE_SZ, 0)
-        guard capacity > 0,
-            capacity >= ReadSize.widePipe || ck_fcntl(descriptor.rawValue, F_SETPIPE_SZ, ReadSize.widePipe) > 0
-        else { return .fixed }
+        guard capacity > 0 else { return .fixed }
+        guard capacity < ReadSize.widePipe else { return .widened(capacity: capacity) }
+        guard Self.wide.add(1, ordering: .relaxed).newValue <= Self.mostWide,
+            ck_fcntl(descriptor.rawValue, F_SETPIPE_SZ, ReadSize.widePipe) > 0
+        else {
+            Self.wide.subtract(1, ordering: .relaxed)
+            return .fixed
+        }
         return .widened(capacity: capacity)
     }
 
-    /// Gives the room back that a burst took, once the pipe is empty and the burst is over.
-    private func narrow() {
-        state.withLock { state in
-            guard case .widened(let capacity) = state.pipe, state.size.fitsPipe else { return }
-            // Refused where the process has filled it meanwhile: it stays wide until the next pause.
-            if capacity >= ReadSize.widePipe || ck_fcntl(descriptor.rawValue, F_SETPIPE_SZ, capacity) > 0 { state.pipe = .asFound }
+    /// Once the pipe is empty and the burst is over.
+    private func narrow() { state.withLock { if $0.size.fitsPipe { giveBack(&$0) } } }
+
+    /// Gives the room back that a burst took. Refused where the process has filled it meanwhile: it stays wide until the next pause.
+    private func giveBack(_ state: inout State) {
+        guard case .widened(let capacity) = state.pipe else { return }
+        if capacity < ReadSize.widePipe {
+            guard ck_fcntl(descriptor.rawValue, F_SETPIPE_SZ, capacity) > 0 else { return }
+            Self.wide.subtract(1, ordering: .relaxed)
         }
+        state.pipe = .asFound
     }
 }

@@ -5,8 +5,10 @@
 struct ReadSize: Equatable {
     /// What a pipe holds that nobody has widened.
     static let pipe = 64 * 1024
-    /// What a pipe holds that has been widened. Moderate, since pipes of all containers count against one limit (`pipe-user-pages-soft`).
-    static let widePipe = 256 * 1024
+    /// What a pipe holds that has been widened: enough to go on reading while a writer hands over to the next.
+    static let widePipe = 1024 * 1024
+    /// What is asked of such a pipe at once: more would not stay in a processor's cache until it is looked at.
+    static let largest = 256 * 1024
     private static let smallest = 4 * 1024
 
     private(set) var bytes = 16 * 1024
@@ -22,7 +24,7 @@ struct ReadSize: Equatable {
         return false
     }
 
-    mutating func widened() { bytes = Self.widePipe }
+    mutating func widened() { bytes = Self.largest }
 
     /// Whether what is read fits a pipe of the usual size again.
     var fitsPipe: Bool { bytes <= Self.pipe }
