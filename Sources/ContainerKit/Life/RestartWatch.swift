@@ -47,8 +47,12 @@ final class RestartWatch: Sendable {
     private static func isReady(_ container: Container, _ deadline: StartDeadline) async -> Bool {
         await withTaskGroup(of: Bool.self) { group in
             group.addTask {
-                do { try await container.poll(deadline.ready) } catch { try? await Task.sleep(for: deadline.limit) }
-                return !Task.isCancelled
+                do { try await container.poll(deadline.ready) } catch {
+                    // What cannot be asked is not ready.
+                    try? await Task.sleep(for: deadline.limit)
+                    return false
+                }
+                return true
             }
             group.addTask {
                 try? await Task.sleep(for: deadline.limit)
