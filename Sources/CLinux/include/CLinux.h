@@ -265,8 +265,8 @@ static inline long ck_clone(unsigned long flags, int exitSignal) {
     return CK_SYSCALL(SYS_clone, flags | (unsigned long)exitSignal, 0, 0, 0, 0);
 }
 long ck_fork(void);
-/// Gives the kernel back what this process has of memory and does not use: free pages of the heap, code it has mapped, the stack below the caller, and that of
-/// `ck_clone3_borrowing`. For a process with one thread.
+/// Gives the kernel back what this process has of memory and does not use: free pages of the heap, code it has mapped, the stack below the
+/// caller, and that of `ck_clone3_borrowing`. For a process with one thread.
 void ck_trim_memory(void);
 /// Takes the code and constants of all images out of this process's page tables. What is used again comes back by a minor fault each 64 KiB;
 /// what only the start needed, as the tables of the dynamic linker, does not.

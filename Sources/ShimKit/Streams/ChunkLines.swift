@@ -16,7 +16,7 @@ struct ChunkLines {
     /// - Returns: the first line; nil when the chunk has no line feed.
     mutating func begin(_ chunk: [UInt8], after beginning: inout [UInt8]) -> Substring? {
         (self.chunk, position, end, text) = (chunk, 0, 0, "")
-        guard let first = Self.lineFeed(in: chunk, from: 0), let last = Self.lastLineFeed(in: chunk) else { return nil }
+        guard let first = Self.lineFeed(in: chunk, from: 0), let last = chunk.lastIndex(of: UInt8(ascii: "\n")) else { return nil }
         end = last + 1
         if !beginning.isEmpty {
             position = first + 1
@@ -69,6 +69,4 @@ struct ChunkLines {
             return UnsafeRawPointer(found) - base
         }
     }
-
-    private static func lastLineFeed(in chunk: [UInt8]) -> Int? { chunk.lastIndex(of: UInt8(ascii: "\n")) }
 }

@@ -20,13 +20,15 @@ final class OutputReader: Sendable {
 
     /// Pipes that this program has widened. Those of all containers count against one limit of their user (`pipe-user-pages-soft`, 64 MiB as a
     /// rule), above which new pipes in containers would be tiny: a quarter of it at most.
-    private static let wide = Atomic<Int>(0)
+    private static let widePipes = Atomic<Int>(0)
     private static let mostWide = 16
 
     private enum Pipe {
         case asFound
-        /// It held `capacity` bytes before.
+        /// By this program; it held `capacity` bytes before.
         case widened(capacity: Int)
+        /// By somebody else.
+        case wide
         /// No pipe, or the user has too many wide ones.
         case fixed
     }
@@ -40,7 +42,7 @@ final class OutputReader: Sendable {
         state.withLock { state in
             giveBack(&state)
             // What nobody has read keeps its room, and goes with the pipe.
-            if case .widened(let capacity) = state.pipe, capacity < ReadSize.widePipe { Self.wide.subtract(1, ordering: .relaxed) }
+            if case .widened = state.pipe { Self.widePipes.subtract(1, ordering: .relaxed) }
         }
     }
 
@@ -85,18 +87,21 @@ final class OutputReader: Sendable {
         state.withLock { state in
             guard state.size.adapt(to: count) else { return }
             if case .asFound = state.pipe { state.pipe = widen() }
-            if case .widened = state.pipe { state.size.widened() }
+            switch state.pipe {
+            case .widened, .wide: state.size.widened()
+            case .asFound, .fixed: break
+            }
         }
     }
 
     private func widen() -> Pipe {
         let capacity = ck_fcntl(descriptor.rawValue, F_GETPIPE_SZ, 0)
         guard capacity > 0 else { return .fixed }
-        guard capacity < ReadSize.widePipe else { return .widened(capacity: capacity) }
-        guard Self.wide.add(1, ordering: .relaxed).newValue <= Self.mostWide,
+        guard capacity < ReadSize.widePipe else { return .wide }
+        guard Self.widePipes.add(1, ordering: .relaxed).newValue <= Self.mostWide,
             ck_fcntl(descriptor.rawValue, F_SETPIPE_SZ, ReadSize.widePipe) > 0
         else {
-            Self.wide.subtract(1, ordering: .relaxed)
+            Self.widePipes.subtract(1, ordering: .relaxed)
             return .fixed
         }
         return .widened(capacity: capacity)
@@ -108,10 +113,8 @@ final class OutputReader: Sendable {
     /// Gives the room back that a burst took. Refused where the process has filled it meanwhile: it stays wide until the next pause.
     private func giveBack(_ state: inout State) {
         guard case .widened(let capacity) = state.pipe else { return }
-        if capacity < ReadSize.widePipe {
-            guard ck_fcntl(descriptor.rawValue, F_SETPIPE_SZ, capacity) > 0 else { return }
-            Self.wide.subtract(1, ordering: .relaxed)
-        }
+        guard ck_fcntl(descriptor.rawValue, F_SETPIPE_SZ, capacity) > 0 else { return }
+        Self.widePipes.subtract(1, ordering: .relaxed)
         state.pipe = .asFound
     }
 }
