@@ -50,16 +50,22 @@ struct SpawnerTests {
         }
     }
 
+    /// Processes that wait for somebody who writes into a FIFO.
+    private static func waiting(_ count: Int, of spawner: Spawner, in directory: FilePath) async throws -> [RoleProcess] {
+        let fifo = directory.appending("fifo").string
+        try #require(mkfifo(fifo, 0o600) == 0)
+        let output = SharedDescriptor(try .open("/dev/null", flags: O_WRONLY))
+        var processes: [RoleProcess] = []
+        for _ in 0..<count { processes.append(try await spawner.spawn(.probe, request: Array(fifo.utf8), descriptors: [output])) }
+        return processes
+    }
+
     /// One signal tells of all of them.
     @Test func allThatEndAtOnceAreReaped() async throws {
         try await TestDirectory.with { directory in
             let spawner = Spawner()
             defer { spawner.shutdown() }
-            let fifo = directory.appending("fifo").string
-            try #require(mkfifo(fifo, 0o600) == 0)
-            let output = SharedDescriptor(try .open("/dev/null", flags: O_WRONLY))
-            var processes: [RoleProcess] = []
-            for _ in 0..<20 { processes.append(try await spawner.spawn(.probe, request: Array(fifo.utf8), descriptors: [output])) }
+            let processes = try await Self.waiting(20, of: spawner, in: directory)
             let pid = try await spawner.pid()
             kill(pid, SIGSTOP)
             for process in processes {
@@ -132,11 +138,7 @@ struct SpawnerTests {
         try await TestDirectory.with { directory in
             let spawner = Spawner()
             defer { spawner.shutdown() }
-            // It waits for somebody who writes into this.
-            let fifo = directory.appending("fifo").string
-            try #require(mkfifo(fifo, 0o600) == 0)
-            let output = SharedDescriptor(try .open("/dev/null", flags: O_WRONLY))
-            let process = try await spawner.spawn(.probe, request: Array(fifo.utf8), descriptors: [output])
+            let process = try #require(await Self.waiting(1, of: spawner, in: directory).first)
             let task = Task { try await process.wait() }
             task.cancel()
             await #expect(throws: CancellationError.self) { try await task.value }
